@@ -1,0 +1,85 @@
+/**
+ * The words every room shares: which matrices a decoder layer has, what a sparsity pattern is, which methods
+ * exist. Types and constants only; the daemon's rooms, the wire protocol and the charts all speak of these.
+ *
+ * Notation (method.md): row-vector activations, `y = x Wᵀ`, weights `W [out, in]`, hidden size `d`, head size `hd`.
+ */
+
+/** The seven prunable matrices of a decoder layer, in the order the method prunes them. */
+export const ROLES = ["q", "k", "v", "o", "gate", "up", "down"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** The four distinct inputs of those matrices; matrices that read the same input share its Hessian. */
+export const INPUT_KINDS = ["qkv", "o", "mlp", "down"] as const;
+export type InputKind = (typeof INPUT_KINDS)[number];
+
+export const INPUT_OF: Readonly<Record<Role, InputKind>> = {
+  q: "qkv",
+  k: "qkv",
+  v: "qkv",
+  o: "o",
+  gate: "mlp",
+  up: "mlp",
+  down: "down",
+};
+
+/** True-sequential groups: each is pruned after its input was collected again through the groups before it. */
+export const PRUNE_GROUPS: readonly (readonly Role[])[] = [
+  ["q", "k", "v"],
+  ["o"],
+  ["gate", "up"],
+  ["down"],
+];
+
+export const PRUNE_METHODS = ["magnitude", "wanda", "sparsegpt"] as const;
+export type PruneMethod = (typeof PRUNE_METHODS)[number];
+
+export const OBJECTIVES = ["pruned-mass", "entropy"] as const;
+export type Objective = (typeof OBJECTIVES)[number];
+
+/**
+ * What to delete. `nm` keeps `keep` of every `of` consecutive weights along the input dimension (the field's
+ * N:M convention); `unstructured` deletes `share` (0 < share < 1) of the weights, `floor(share · count)` exactly.
+ */
+export type Pattern =
+  | { readonly kind: "nm"; readonly keep: number; readonly of: number }
+  | { readonly kind: "unstructured"; readonly share: number };
+
+/** Sizes of one decoder layer. `heads · headDim` may differ from `d` (explicit `head_dim`). */
+export interface LayerShape {
+  /** Hidden size, `hidden_size`. */
+  readonly d: number;
+  /** Query heads, `num_attention_heads`. */
+  readonly heads: number;
+  /** Key/value heads, `num_key_value_heads`; divides `heads`. */
+  readonly kvHeads: number;
+  /** Head size `hd`. */
+  readonly headDim: number;
+  /** FFN size, `intermediate_size`. */
+  readonly ffn: number;
+}
+
+/** `[out, in]` of each matrix of a layer. */
+export function matrixShape(role: Role, s: LayerShape): readonly [out: number, in_: number] {
+  switch (role) {
+    case "q":
+      return [s.heads * s.headDim, s.d];
+    case "k":
+    case "v":
+      return [s.kvHeads * s.headDim, s.d];
+    case "o":
+      return [s.d, s.heads * s.headDim];
+    case "gate":
+    case "up":
+      return [s.ffn, s.d];
+    case "down":
+      return [s.d, s.ffn];
+    default:
+      return role satisfies never;
+  }
+}
+
+/** `2:4` or `50%`, as people write it. */
+export function patternName(p: Pattern): string {
+  return p.kind === "nm" ? `${p.keep}:${p.of}` : `${+(p.share * 100).toFixed(4)}%`;
+}
