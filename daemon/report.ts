@@ -1,0 +1,163 @@
+/**
+ * What a run leaves behind for people and programs: `denoise-report.json` in the output folder, and the data of the
+ * HTML report and the webviews. Types only. A report is a function of the input, the recipe and the device, so it
+ * carries no clock time: a run that was killed and resumed writes the same bytes as one that was not.
+ */
+import type { Objective, Pattern, PruneMethod, Role } from "./vocabulary.ts";
+
+export const REPORT_SCHEMA = "denoise-rotator/report@1";
+
+/** Which layers share one R1: each its own, `every` K consecutive ones, all of them, or no rotation at all. */
+export type RotationScope =
+  | { readonly kind: "layer" }
+  | { readonly kind: "every"; readonly layers: number }
+  | { readonly kind: "global" }
+  | { readonly kind: "none" };
+
+/** Every option that influences the numbers, resolved: re-running it on the same input gives the same output. */
+export interface Recipe {
+  readonly method: PruneMethod;
+  readonly pattern: Pattern;
+  readonly rotation: RotationScope;
+  readonly objective: Objective;
+  readonly steps: number;
+  /** Initial learning rate of the rotation optimizer. */
+  readonly learningRate: number;
+  /** Relative damping λ: `H + λ · mean(diag H) · I`. */
+  readonly damping: number;
+  /** SparseGPT's column block. */
+  readonly blockSize: number;
+  readonly samples: number;
+  /** Tokens per calibration window. */
+  readonly seqLen: number;
+  readonly sampling: "random" | "sequential";
+  readonly seed: number;
+  readonly dtype: "keep" | "bf16" | "f16" | "f32";
+}
+
+/** A matrix shrunk to at most 256 × 256 cells for display. Row-major, quantised to 0…255 between `min` and `max`. */
+export interface Overview {
+  readonly rows: number;
+  readonly cols: number;
+  /** `log10` of the mean importance of a cell, or the fraction of its weights that were pruned. */
+  readonly unit: "log10-importance" | "pruned-fraction";
+  readonly min: number;
+  readonly max: number;
+  /** base64 of `rows · cols` bytes. */
+  readonly data: string;
+}
+
+export interface Histogram {
+  /** `log10(importance)` at the left edge of the first and the right edge of the last bin; equal bins between. */
+  readonly min: number;
+  readonly max: number;
+  /** Weights kept and pruned in each bin. */
+  readonly kept: readonly number[];
+  readonly pruned: readonly number[];
+}
+
+/** A figure before and after rotation. Without rotation both are the same. */
+export interface BeforeAfter {
+  readonly before: number;
+  readonly after: number;
+}
+
+export interface MatrixReport {
+  /** `[out, in]` */
+  readonly shape: readonly [number, number];
+  readonly zeros: number;
+  /** zeros / (out · in), as written. */
+  readonly sparsity: number;
+  /** Shannon entropy of the importance, nats, summed over the axis of the paper's objective. */
+  readonly entropy: BeforeAfter;
+  /** Mean over the rows of the share of importance the pattern deletes, 0…1. */
+  readonly prunedMass: BeforeAfter;
+  readonly overview: {
+    readonly before: Overview;
+    readonly after: Overview;
+    readonly mask: Overview;
+  };
+  readonly histogram: { readonly before: Histogram; readonly after: Histogram };
+}
+
+export interface LayerReport {
+  readonly index: number;
+  readonly entropy: BeforeAfter;
+  /** Mean of the matrices' pruned mass, 0…1. */
+  readonly prunedMass: BeforeAfter;
+  readonly matrices: Readonly<Record<Role, MatrixReport>>;
+  /** Loss by step of the R1 this layer uses (layers of one scope share it); at most 400 points. Empty if not rotated. */
+  readonly curve: readonly CurvePoint[];
+}
+
+export interface CurvePoint {
+  readonly step: number;
+  readonly objective: Objective;
+  readonly loss: number;
+}
+
+export interface PerplexityRow {
+  readonly label: "dense" | "pruned" | "rotated + pruned";
+  readonly perplexity: number;
+  /** Scored tokens: windows · (seqLen − 1). */
+  readonly tokens: number;
+  readonly windows: number;
+  readonly seqLen: number;
+  /** SHA-256 of the evaluation text's bytes, so that figures are comparable only where they are. */
+  readonly textSha256: string;
+}
+
+/** Something that did not go as asked and was handled; never silent. */
+export interface Fallback {
+  readonly layer: number;
+  readonly role: Role | "rotation";
+  /** e.g. `damping raised from 0.01 to 0.1: the Hessian was not positive definite` */
+  readonly what: string;
+}
+
+export interface SelfTest {
+  /** max |logit difference| of the rotated, unpruned model against the dense one on a calibration window. */
+  readonly maxAbsDifference: number;
+  /** max |logit| of the dense model on that window; the tolerance is relative to it. */
+  readonly maxAbsLogit: number;
+  readonly tolerance: number;
+  /** Tensors and zeros counted in the written folder after it was opened again. */
+  readonly reopened: { readonly tensors: number; readonly zeros: number };
+}
+
+export interface RunReport {
+  readonly schema: typeof REPORT_SCHEMA;
+  readonly version: string;
+  readonly source: {
+    readonly name: string;
+    readonly modelType: string;
+    readonly layers: number;
+    readonly parameters: number;
+    readonly fingerprint: string;
+  };
+  readonly device: string;
+  readonly recipe: Recipe;
+  readonly calibration: {
+    readonly files: readonly {
+      readonly name: string;
+      readonly sha256: string;
+      readonly bytes: number;
+    }[];
+    readonly tokens: number;
+  };
+  readonly layers: readonly LayerReport[];
+  readonly total: {
+    readonly prunable: number;
+    readonly zeros: number;
+    readonly sparsity: number;
+    /** Bytes of the output's tensors on disk (dense, zeros included). */
+    readonly bytes: number;
+    /** Extra parameters of boundary matrices, 0 for `global` and `none`. */
+    readonly boundaryParameters: number;
+    /** What a 2:4-packed or bitmap form of the pruned matrices would take, bytes; an estimate for the reader. */
+    readonly packedBytes: number;
+  };
+  readonly perplexity: readonly PerplexityRow[];
+  readonly selfTest: SelfTest;
+  readonly fallbacks: readonly Fallback[];
+}
