@@ -1,0 +1,91 @@
+/**
+ * One decoder layer, told in order (LLaMA, Qwen2, Mistral): norm → attention → add → norm → SwiGLU → add.
+ * Weights are `[out, in]`, activations `[B, T, d]`, inside a layer flattened to `[B · T, d]`.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { InputKind, Role } from "../vocabulary.ts";
+import { causalAttention } from "./attention.ts";
+import type { ModelConfig } from "./config.ts";
+import { applyRope, ropeTable, type RopeTable } from "./rope.ts";
+
+export interface DecoderLayer {
+  readonly matrices: Readonly<Record<Role, tf.Tensor2D>>;
+  readonly biases: Readonly<Partial<Record<Role, tf.Tensor1D>>>;
+  /** RMSNorm gains, `[d]`. */
+  readonly inputNorm: tf.Tensor1D;
+  readonly postAttentionNorm: tf.Tensor1D;
+  /** Boundary matrix `M [d, d]` of a per-layer rotated checkpoint; the stream enters as `x Mᵀ`. */
+  readonly entry: tf.Tensor2D | null;
+}
+
+/** Sees the input `[B · T, in]` of q/k/v, o, gate/up and down as the layer runs; must not dispose it. */
+export type InputObserver = (kind: InputKind, input: tf.Tensor2D) => void;
+
+/** What every layer of a model shares for one sequence length. */
+export interface SequenceContext {
+  readonly config: ModelConfig;
+  readonly seqLen: number;
+  readonly rope: RopeTable;
+}
+
+export function sequenceContext(config: ModelConfig, seqLen: number): SequenceContext {
+  return { config, seqLen, rope: ropeTable(config.rope, config.shape.headDim, seqLen) };
+}
+
+export function disposeContext(context: SequenceContext): void {
+  tf.dispose([context.rope.cos, context.rope.sin]);
+}
+
+/**
+ * @param x `[B, T, d]`, the residual stream
+ * @param index the layer's number, which decides its sliding window
+ * @returns `[B, T, d]`
+ */
+export function decoderLayer(
+  x: tf.Tensor3D,
+  layer: DecoderLayer,
+  index: number,
+  context: SequenceContext,
+  observe?: InputObserver,
+): tf.Tensor3D {
+  return tf.tidy(() => {
+    const { config } = context;
+    const [B, T, d] = x.shape;
+    const { heads, kvHeads, headDim } = config.shape;
+    const linear = (role: Role, input: tf.Tensor2D): tf.Tensor2D => {
+      const y = tf.matMul<tf.Tensor2D>(input, layer.matrices[role], false, true);
+      const bias = layer.biases[role];
+      return bias ? tf.add<tf.Tensor2D>(y, bias) : y;
+    };
+
+    let stream: tf.Tensor2D = tf.reshape(x, [B * T, d]);
+    if (layer.entry) stream = tf.matMul<tf.Tensor2D>(stream, layer.entry, false, true);
+
+    const attentionInput = rmsNorm(stream, layer.inputNorm, config.normEps);
+    observe?.("qkv", attentionInput);
+    const perHead = (role: Role, n: number): tf.Tensor4D =>
+      tf.reshape(linear(role, attentionInput), [B, T, n, headDim]);
+    const q = applyRope(perHead("q", heads), context.rope);
+    const k = applyRope(perHead("k", kvHeads), context.rope);
+    const v = perHead("v", kvHeads);
+    const attended = causalAttention(q, k, v, config.slidingWindows[index] ?? null);
+    observe?.("o", attended);
+    stream = tf.add<tf.Tensor2D>(stream, linear("o", attended));
+
+    const ffnInput = rmsNorm(stream, layer.postAttentionNorm, config.normEps);
+    observe?.("mlp", ffnInput);
+    const gate = linear("gate", ffnInput);
+    const hidden = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), linear("up", ffnInput));
+    observe?.("down", hidden);
+    stream = tf.add<tf.Tensor2D>(stream, linear("down", hidden));
+    return tf.reshape(stream, [B, T, d]);
+  });
+}
+
+/** `x / sqrt(mean(x²) + eps) · gain` over the last dimension (Zhang & Sennrich 2019). */
+export function rmsNorm(x: tf.Tensor2D, gain: tf.Tensor1D, eps: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), eps));
+    return tf.mul(tf.mul(x, scale), gain);
+  });
+}

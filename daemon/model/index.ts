@@ -1,0 +1,37 @@
+/** The model room: what a checkpoint is (config, roles, tensors) and its forward pass, layer by layer. */
+export { ARCHITECTURES, SUPPORTED_MODEL_TYPES } from "./architectures.ts";
+export { parseConfig, ROTATED_MODEL_TYPE, type ModelConfig } from "./config.ts";
+export {
+  decoderLayer,
+  disposeContext,
+  rmsNorm,
+  sequenceContext,
+  type DecoderLayer,
+  type InputObserver,
+  type SequenceContext,
+} from "./decoder.ts";
+export { openEmbedding, type Embedding } from "./embedding.ts";
+export * as modelErrors from "./errors.ts";
+export { logits, openHead, tokenLosses, type Head } from "./head.ts";
+export { openModel, type Model } from "./model.ts";
+export {
+  biasName,
+  boundaryName,
+  checkTensors,
+  EMBEDDING,
+  FINAL_NORM,
+  HEAD,
+  inputNormName,
+  isWeightDtype,
+  postAttentionNormName,
+  weightName,
+  type EndTensors,
+} from "./tensors.ts";
+export {
+  countNonFinite,
+  disposeLayer,
+  readFiniteFloats,
+  readLayer,
+  readMatrix,
+  readVector,
+} from "./weights.ts";
