@@ -161,3 +161,29 @@ export interface RunReport {
   readonly selfTest: SelfTest;
   readonly fallbacks: readonly Fallback[];
 }
+
+/** One method and pattern on the page of `npm start`: the same pruning without and with rotation. */
+export interface ComparisonRow {
+  readonly method: PruneMethod;
+  readonly pattern: Pattern;
+  /** Perplexity pruned without rotation. */
+  readonly pruned: number;
+  /** Perplexity rotated, then pruned. */
+  readonly rotated: number;
+  readonly secondsPruned: number;
+  readonly secondsRotated: number;
+  /** The rotated run. */
+  readonly report: RunReport;
+  /** Folder of the rotated checkpoint. */
+  readonly output: string;
+}
+
+/** Several runs on one model side by side. Unlike a run's report it holds clock times, so it is not reproducible. */
+export interface ComparisonReport {
+  readonly title: string;
+  /** The dense model; its `tokens`, `seqLen` and `textSha256` hold for every row. */
+  readonly dense: PerplexityRow;
+  readonly rows: readonly ComparisonRow[];
+  /** Backend and processor in words, e.g. `wasm + OpenBLAS, 2 × AMD EPYC`. */
+  readonly machine: string;
+}

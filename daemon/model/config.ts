@@ -129,7 +129,7 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
     biases: architecture.biases(c),
     slidingWindows: Array.from({ length: layers }, (_, i) => architecture.slidingWindow(c, i)),
     boundaries: (c.rotation_boundaries ?? []).filter((i) => i < layers),
-    raw: c,
+    raw: typed.data,
   };
 }
 

@@ -18,8 +18,12 @@ export interface DecoderLayer {
   readonly entry: tf.Tensor2D | null;
 }
 
-/** Sees the input `[B · T, in]` of q/k/v, o, gate/up and down as the layer runs; must not dispose it. */
-export type InputObserver = (kind: InputKind, input: tf.Tensor2D) => void;
+export interface InputObserver {
+  /** Sees the input `[B · T, in]` of q/k/v, o, gate/up and down as the layer runs; must not dispose it. */
+  readonly see: (kind: InputKind, input: tf.Tensor2D) => void;
+  /** Nothing behind this input is computed; the layer's result is then without meaning. */
+  readonly stopAfter?: InputKind | undefined;
+}
 
 /** What every layer of a model shares for one sequence length. */
 export interface SequenceContext {
@@ -46,8 +50,12 @@ export function decoderLayer(
   layer: DecoderLayer,
   index: number,
   context: SequenceContext,
-  observe?: InputObserver,
+  observer?: InputObserver,
 ): tf.Tensor3D {
+  const seen = (kind: InputKind, input: tf.Tensor2D): boolean => {
+    observer?.see(kind, input);
+    return observer?.stopAfter === kind;
+  };
   return tf.tidy(() => {
     const { config } = context;
     const [B, T, d] = x.shape;
@@ -62,21 +70,21 @@ export function decoderLayer(
     if (layer.entry) stream = tf.matMul<tf.Tensor2D>(stream, layer.entry, false, true);
 
     const attentionInput = rmsNorm(stream, layer.inputNorm, config.normEps);
-    observe?.("qkv", attentionInput);
+    if (seen("qkv", attentionInput)) return x.clone();
     const perHead = (role: Role, n: number): tf.Tensor4D =>
       tf.reshape(linear(role, attentionInput), [B, T, n, headDim]);
     const q = applyRope(perHead("q", heads), context.rope);
     const k = applyRope(perHead("k", kvHeads), context.rope);
     const v = perHead("v", kvHeads);
     const attended = causalAttention(q, k, v, config.slidingWindows[index] ?? null);
-    observe?.("o", attended);
+    if (seen("o", attended)) return x.clone();
     stream = tf.add<tf.Tensor2D>(stream, linear("o", attended));
 
     const ffnInput = rmsNorm(stream, layer.postAttentionNorm, config.normEps);
-    observe?.("mlp", ffnInput);
+    if (seen("mlp", ffnInput)) return x.clone();
     const gate = linear("gate", ffnInput);
     const hidden = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), linear("up", ffnInput));
-    observe?.("down", hidden);
+    if (seen("down", hidden)) return x.clone();
     stream = tf.add<tf.Tensor2D>(stream, linear("down", hidden));
     return tf.reshape(stream, [B, T, d]);
   });

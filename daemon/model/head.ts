@@ -105,8 +105,13 @@ export async function tokenLosses(
     const step = scoredRows(rows);
     for (let from = 0; from < n; from += step) {
       const count = Math.min(step, n - from);
-      const [sums, picked] = tf.tidy(() => {
-        const part = tf.matMul(tf.slice(x, [from, 0], [count, -1]), weight, false, true);
+      const [sums, picked] = tf.tidy((): [tf.Tensor1D, tf.Tensor1D] => {
+        const part = tf.matMul<tf.Tensor2D>(
+          tf.slice(x, [from, 0], [count, -1]),
+          weight,
+          false,
+          true,
+        );
         // A target outside this slice picks entry 0 and is ignored below.
         const flat = Int32Array.from({ length: count }, (_, i) => {
           const row = (targets[from + i] ?? 0) - rowStart;

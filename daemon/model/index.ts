@@ -22,7 +22,6 @@ export {
   FINAL_NORM,
   HEAD,
   inputNormName,
-  isWeightDtype,
   postAttentionNormName,
   weightName,
   type EndTensors,

@@ -1,7 +1,7 @@
 /**
  * Tensor names of a checkpoint and the shapes its config promises. LLaMA, Qwen2 and Mistral share one naming scheme.
  */
-import type { Checkpoint, TensorEntry } from "../checkpoint/index.ts";
+import { isWeightDType, type Checkpoint, type TensorEntry } from "../checkpoint/index.ts";
 import { matrixShape, ROLES, type Role } from "../vocabulary.ts";
 import type { ModelConfig } from "./config.ts";
 import { missingTensor, notFloat, shapeMismatch } from "./errors.ts";
@@ -47,7 +47,7 @@ export function checkTensors(checkpoint: Checkpoint, config: ModelConfig): EndTe
     const entry = checkpoint.tensors.get(name);
     if (!entry) throw missingTensor(checkpoint.root, name);
     if (!sameShape(entry, shape)) throw shapeMismatch(entry.file, name, entry.shape, shape);
-    if (!isWeightDtype(entry.dtype)) throw notFloat(entry.file, name, entry.dtype);
+    if (!isWeightDType(entry.dtype)) throw notFloat(entry.file, name, entry.dtype);
   };
 
   const ends = endTensors(checkpoint, config);
@@ -77,8 +77,4 @@ function endTensors(checkpoint: Checkpoint, config: ModelConfig): EndTensors {
 
 function sameShape(entry: TensorEntry, shape: readonly number[]): boolean {
   return entry.shape.length === shape.length && entry.shape.every((n, i) => n === shape[i]);
-}
-
-export function isWeightDtype(dtype: string): boolean {
-  return dtype === "F32" || dtype === "F16" || dtype === "BF16" || dtype === "F64";
 }

@@ -1,4 +1,5 @@
 /** What a run will do, known from headers alone: what each tensor becomes, and what it will take. */
+import type { DType } from "../checkpoint/index.ts";
 import type { Recipe } from "../report.ts";
 
 /** What happens to one tensor of the input. */
@@ -6,7 +7,7 @@ export type TensorFate = "pruned" | "rotated" | "folded" | "added" | "copied";
 
 export interface PlannedTensor {
   readonly name: string;
-  readonly dtype: string;
+  readonly dtype: DType;
   readonly shape: readonly number[];
   readonly fate: TensorFate;
   /** Elements that will be zero: the exact count of the pattern for `pruned`, else 0. */

@@ -1,0 +1,69 @@
+/**
+ * How a fused kernel is reached. Each kernel is mathematics told once, in its own file, with a version composed
+ * of ordinary TensorFlow.js operations; a backend that has something faster registers a kernel under the name
+ * given here, and the call goes there.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { Pattern } from "../../vocabulary.ts";
+
+export const FUSED_KERNELS = {
+  entropy: "DenoiseEntropyObjective",
+  prunedMass: "DenoisePrunedMassObjective",
+  selectLowest: "DenoiseSelectLowest",
+  sparsegptBlock: "DenoiseSparseGptBlock",
+} as const;
+export type FusedKernel = keyof typeof FUSED_KERNELS;
+
+/** A function of the weights `w [rows, cols]` and the column factors `c [cols]`, with both gradients. */
+export interface ObjectiveValue extends tf.NamedTensorMap {
+  readonly loss: tf.Scalar;
+  /** `[rows, cols]` */
+  readonly gradW: tf.Tensor2D;
+  /** `[cols]` */
+  readonly gradC: tf.Tensor1D;
+}
+
+/**
+ * Which entries of a score matrix are chosen, an exact count per row: `of − keep` of every `of` consecutive
+ * columns, or `count` of the whole row. The lowest scores are chosen; of equal scores the lower column.
+ */
+export type Selection =
+  | { readonly kind: "nm"; readonly keep: number; readonly of: number }
+  | { readonly kind: "count"; readonly count: number };
+
+/** What `pattern` deletes from each row of `cols` weights. */
+export function rowSelection(pattern: Pattern, cols: number): Selection {
+  switch (pattern.kind) {
+    case "nm":
+      return { kind: "nm", keep: pattern.keep, of: pattern.of };
+    case "unstructured":
+      return { kind: "count", count: Math.floor(pattern.share * cols) };
+    default:
+      return pattern satisfies never;
+  }
+}
+
+/** A selection as it comes back out of a kernel's attributes. */
+export function selectionOf(attributes: tf.NamedAttrMap): Selection {
+  return attributes as unknown as Selection;
+}
+
+/** Rows and groups lighter than this count as empty: their distribution is undefined, and they are left alone. */
+export const EMPTY_MASS = 1e-30;
+
+export function hasKernel(kernel: FusedKernel): boolean {
+  const found = tf.getKernel(FUSED_KERNELS[kernel], tf.getBackend()) as tf.KernelConfig | undefined;
+  return found !== undefined;
+}
+
+/** Runs a registered fused kernel; `outputs` tensors come back, in the order its file documents. */
+export function runFused(
+  kernel: FusedKernel,
+  inputs: tf.NamedTensorMap,
+  attributes: tf.NamedAttrMap,
+): tf.Tensor[] {
+  const result: tf.Tensor | tf.Tensor[] = tf
+    .engine()
+    .runKernel(FUSED_KERNELS[kernel], inputs, attributes);
+  return Array.isArray(result) ? result : [result];
+}

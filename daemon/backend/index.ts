@@ -1,0 +1,10 @@
+/** Doorway of the backends: which machine computes, and the kernels made for this work. */
+export * from "./fused/index.ts";
+export {
+  DEVICES,
+  type DeviceName,
+  type DeviceReport,
+  type DeviceRequest,
+  type OpenOptions,
+} from "./provider.ts";
+export { listDevices, openBackend, type Backend } from "./select.ts";

@@ -1,0 +1,43 @@
+/**
+ * What a device has to offer to be chosen: one `Provider` each, found in `select.ts`. To add a device is to add a
+ * provider; nothing else changes.
+ */
+export const DEVICES = ["cuda", "tensorflow", "webgpu", "wasm"] as const;
+export type DeviceName = (typeof DEVICES)[number];
+export type DeviceRequest = "auto" | DeviceName;
+
+/** One line of `denoise-rotator devices`. */
+export interface DeviceReport {
+  readonly device: DeviceName;
+  /** `--device <name>` works. */
+  readonly available: boolean;
+  /** `--device auto` may take it. A GPU emulated in software is available but never automatic. */
+  readonly automatic: boolean;
+  /** Versions, adapter, library: what is there. */
+  readonly detail: string;
+  /** What is missing for it to work, or to work at full speed. */
+  readonly missing?: string;
+  /** The one command that brings what is missing. */
+  readonly remedy?: string;
+}
+
+export interface OpenOptions {
+  /** wasm only: hand matrix products to a system BLAS where one is found. Default true. */
+  readonly blas?: boolean;
+}
+
+/** A started device; TensorFlow.js' global backend is set to it. */
+export interface Opened {
+  /** For people: `wasm with OpenBLAS 0.3.21 (/usr/lib/…/libopenblas.so.0), 2 threads` */
+  readonly description: string;
+  /** The largest single tensor. */
+  readonly maxTensorBytes: number;
+  dispose(): Promise<void>;
+}
+
+export interface Provider {
+  readonly device: DeviceName;
+  /** Looks without keeping anything open. Never throws: what is wrong goes into the report. */
+  probe(): Promise<DeviceReport>;
+  open(options: OpenOptions): Promise<Opened>;
+}

@@ -1,0 +1,135 @@
+/**
+ * Where a BLAS may lie on this machine: the system's own, a vendor's, and the one inside every NumPy or SciPy
+ * wheel (OpenBLAS with its symbols renamed). Only names and folders here; nothing is loaded.
+ */
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+
+/** The machine as far as the search depends on it; a test hands in its own. */
+export interface Machine {
+  readonly platform: NodeJS.Platform;
+  readonly env: NodeJS.ProcessEnv;
+  /** Names in a folder; empty when there is no such folder. */
+  readonly list: (folder: string) => readonly string[];
+}
+
+export const THIS_MACHINE: Machine = {
+  platform: process.platform,
+  env: process.env,
+  list: (folder) => (existsSync(folder) ? readdirSync(folder).sort() : []),
+};
+
+/** File names of libraries that carry `cblas_sgemm` at full speed, best first. Reference BLAS is not among them. */
+const NAMES: Partial<Record<NodeJS.Platform, readonly RegExp[]>> = {
+  linux: [
+    /^libopenblas(p|64_)?\.so(\.\d+)?$/,
+    /^libmkl_rt\.so(\.\d+)?$/,
+    /^libblis(-mt)?\.so(\.\d+)?$/,
+  ],
+  darwin: [/^libopenblas(\.\d+)?\.dylib$/, /^libblis(\.\d+)?\.dylib$/],
+  win32: [/^(lib)?openblas\.dll$/i, /^mkl_rt(\.\d+)?\.dll$/i],
+};
+
+/** The copy inside a wheel: `numpy.libs/libscipy_openblas64_-….so`, `libopenblas64_p-r0-….so`. */
+const IN_WHEEL = /^lib(scipy_)?openblas.*\.(so|dylib|dll)$/i;
+
+const ACCELERATE = "/System/Library/Frameworks/Accelerate.framework/Accelerate";
+
+/** Paths to try, in order. The last is a bare name, for the system's own loader. */
+export function blasCandidates(machine: Machine = THIS_MACHINE): string[] {
+  const found: string[] = [];
+  // Apple's own reaches the matrix units that no other library can.
+  if (machine.platform === "darwin") found.push(ACCELERATE);
+  const patterns = NAMES[machine.platform] ?? [];
+  for (const folder of systemFolders(machine)) {
+    const names = machine.list(folder);
+    for (const pattern of patterns) {
+      // The shortest name is the one the others are versions of.
+      const matches = names
+        .filter((name) => pattern.test(name))
+        .sort((a, b) => a.length - b.length);
+      if (matches[0] !== undefined) found.push(join(folder, matches[0]));
+    }
+  }
+  for (const site of pythonSites(machine)) {
+    for (const inside of WHEEL_FOLDERS) {
+      const folder = join(site, ...inside);
+      for (const name of machine.list(folder))
+        if (IN_WHEEL.test(name)) found.push(join(folder, name));
+    }
+  }
+  if (machine.platform === "linux") found.push("libopenblas.so.0");
+  if (machine.platform === "win32") found.push("libopenblas.dll");
+  return [...new Set(found)];
+}
+
+const WHEEL_FOLDERS = [
+  ["numpy.libs"],
+  ["numpy", ".dylibs"],
+  ["scipy_openblas32", "lib"],
+  ["scipy_openblas64", "lib"],
+  ["scipy.libs"],
+  ["scipy", ".dylibs"],
+] as const;
+
+function systemFolders({ platform, env }: Machine): string[] {
+  const listed = (value: string | undefined): string[] =>
+    (value ?? "").split(delimiter).filter((folder) => folder !== "");
+  const prefixes = [env.CONDA_PREFIX, env.VIRTUAL_ENV].filter((prefix) => prefix !== undefined);
+  const own = prefixes.flatMap((prefix) => [join(prefix, "lib"), join(prefix, "Library", "bin")]);
+  const mkl =
+    env.MKLROOT === undefined
+      ? []
+      : [join(env.MKLROOT, "lib"), join(env.MKLROOT, "lib", "intel64")];
+  if (platform === "win32") return [...own, ...mkl, ...listed(env.PATH)];
+  if (platform === "darwin") {
+    return [...own, "/opt/homebrew/opt/openblas/lib", "/usr/local/opt/openblas/lib"];
+  }
+  return [
+    ...listed(env.LD_LIBRARY_PATH),
+    ...own,
+    ...mkl,
+    "/usr/local/lib",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib/aarch64-linux-gnu",
+    "/usr/lib64",
+    "/usr/lib",
+    "/opt/intel/oneapi/mkl/latest/lib",
+    "/opt/OpenBLAS/lib",
+  ];
+}
+
+/** `site-packages` folders of the Pythons in reach: active environments, those on the path, the user's. */
+function pythonSites(machine: Machine): string[] {
+  const { env, list, platform } = machine;
+  const prefixes = [env.VIRTUAL_ENV, env.CONDA_PREFIX].filter((prefix) => prefix !== undefined);
+  for (const folder of (env.PATH ?? "").split(delimiter)) {
+    const python = list(folder).find((name) => /^python3?(\.exe)?$/.test(name));
+    if (python === undefined) continue;
+    prefixes.push(platform === "win32" ? folder : dirname(folder), prefixOf(join(folder, python)));
+  }
+  const pyenv = join(homedir(), ".pyenv", "versions");
+  prefixes.push(...list(pyenv).map((version) => join(pyenv, version)), join(homedir(), ".local"));
+  const sites = prefixes.flatMap((prefix) => [
+    join(prefix, "Lib", "site-packages"),
+    ...["lib", "lib64"].flatMap((lib) =>
+      list(join(prefix, lib))
+        .filter((name) => /^python3(\.\d+)?$/.test(name))
+        .flatMap((name) => [
+          join(prefix, lib, name, "site-packages"),
+          join(prefix, lib, name, "dist-packages"),
+        ]),
+    ),
+  ]);
+  return [...new Set(sites)];
+}
+
+/** An executable on the path is often a link into the real installation. */
+function prefixOf(executable: string): string {
+  try {
+    return dirname(dirname(realpathSync(executable)));
+  } catch {
+    return dirname(dirname(executable));
+  }
+}

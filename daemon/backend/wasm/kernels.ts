@@ -1,0 +1,177 @@
+/**
+ * The fused kernels on the WASM heap: `kernels.wasm` (AssemblyScript, see `assembly/`) instantiated on the memory
+ * of TensorFlow.js' own module, so that both work on the same tensors without a copy.
+ */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type * as tf from "@tensorflow/tfjs-core";
+import { FUSED_KERNELS, selectionOf, type FusedKernel } from "../fused/dispatch.ts";
+import { addressOf, withScratch, type WasmBackend } from "./heap.ts";
+
+/** Exports of `kernels.wasm`; all arguments are addresses and counts. `group` 0 = whole rows. */
+interface Kernels {
+  entropyRows(
+    w: number,
+    c: number,
+    rows: number,
+    cols: number,
+    gradW: number,
+    gradC: number,
+  ): number;
+  entropyColumns(
+    w: number,
+    c: number,
+    rows: number,
+    cols: number,
+    gradW: number,
+    scratch: number,
+  ): number;
+  prunedMass(
+    w: number,
+    c: number,
+    rows: number,
+    cols: number,
+    count: number,
+    group: number,
+    gradW: number,
+    gradC: number,
+    scratch: number,
+  ): number;
+  selectLowest(
+    scores: number,
+    rows: number,
+    cols: number,
+    count: number,
+    group: number,
+    mask: number,
+    scratch: number,
+  ): void;
+  sparsegptBlock(
+    weights: number,
+    errors: number,
+    u: number,
+    mask: number,
+    rows: number,
+    b: number,
+    count: number,
+    group: number,
+    chosen: number,
+  ): void;
+}
+
+const HISTOGRAM_BYTES = 8192;
+
+/** The part of the standard global that is used; neither Node's types nor ES2023 declare it as a value. */
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: {
+    instantiate(code: Uint8Array, imports: object): Promise<{ instance: { exports: Kernels } }>;
+  };
+};
+
+/** Beside a bundle in `dist/`, or in `dist/` as seen from this source file. */
+const LOCATIONS = [
+  new URL("./kernels.wasm", import.meta.url),
+  new URL("../../../dist/kernels.wasm", import.meta.url),
+];
+
+/** @returns undefined when `kernels.wasm` has not been built: the composed versions serve then. */
+export async function loadKernels(backend: WasmBackend): Promise<tf.KernelConfig[] | undefined> {
+  const file = LOCATIONS.find((url) => existsSync(url));
+  if (file === undefined) return undefined;
+  const { memory } = backend.wasm.asm;
+  const { instance } = await WebAssembly.instantiate(await readFile(file), { env: { memory } });
+  return fusedKernels(backend, instance.exports);
+}
+
+function fusedKernels(backend: WasmBackend, kernels: Kernels): tf.KernelConfig[] {
+  const at = (tensor: tf.TensorInfo): number => addressOf(backend, tensor);
+  const scalar = (value: number): tf.TensorInfo =>
+    backend.makeOutput([], "float32", undefined, Float32Array.of(value));
+  const like = (tensor: tf.TensorInfo): tf.TensorInfo =>
+    backend.makeOutput(tensor.shape, "float32");
+
+  return [
+    kernel("entropy", (inputs, attributes) => {
+      const { w, c } = inputs as { w: tf.TensorInfo; c: tf.TensorInfo };
+      const { axis } = attributes as { axis: 0 | 1 };
+      const [rows, cols] = w.shape as [number, number];
+      const gradW = like(w);
+      if (axis === 1) {
+        const gradC = like(c);
+        const loss = kernels.entropyRows(at(w), at(c), rows, cols, at(gradW), at(gradC));
+        return [scalar(loss), gradW, gradC];
+      }
+      const loss = withScratch(backend, 8 * cols, (scratch) =>
+        kernels.entropyColumns(at(w), at(c), rows, cols, at(gradW), scratch),
+      );
+      return [
+        scalar(loss),
+        gradW,
+        backend.makeOutput(c.shape, "float32", undefined, new Float32Array(cols)),
+      ];
+    }),
+    kernel("prunedMass", (inputs, attributes) => {
+      const { w, c } = inputs as { w: tf.TensorInfo; c: tf.TensorInfo };
+      const { count, group } = lowest(attributes);
+      const [rows, cols] = w.shape as [number, number];
+      const gradW = like(w);
+      const gradC = like(c);
+      const loss = withScratch(backend, 8 * cols + HISTOGRAM_BYTES, (scratch) =>
+        kernels.prunedMass(at(w), at(c), rows, cols, count, group, at(gradW), at(gradC), scratch),
+      );
+      return [scalar(loss), gradW, gradC];
+    }),
+    kernel("selectLowest", (inputs, attributes) => {
+      const { scores } = inputs as { scores: tf.TensorInfo };
+      const { count, group } = lowest(attributes);
+      const [rows, cols] = scores.shape as [number, number];
+      const mask = backend.makeOutput(scores.shape, "bool");
+      withScratch(backend, 8 * cols + HISTOGRAM_BYTES, (scratch) => {
+        kernels.selectLowest(at(scores), rows, cols, count, group, at(mask), scratch);
+      });
+      return [mask];
+    }),
+    kernel("sparsegptBlock", (inputs, attributes) => {
+      const { w, u, mask } = inputs as { w: tf.TensorInfo; u: tf.TensorInfo; mask?: tf.TensorInfo };
+      const { count, group } = mask === undefined ? lowest(attributes) : { count: 0, group: 0 };
+      const [rows, b] = w.shape as [number, number];
+      const weights = like(w);
+      const errors = like(w);
+      backend.wasm.HEAPU8.copyWithin(at(weights), at(w), at(w) + 4 * rows * b);
+      withScratch(backend, b, (chosen) => {
+        const masked = mask === undefined ? 0 : at(mask);
+        kernels.sparsegptBlock(
+          at(weights),
+          at(errors),
+          at(u),
+          masked,
+          rows,
+          b,
+          count,
+          group,
+          chosen,
+        );
+      });
+      return [weights, errors];
+    }),
+  ];
+}
+
+/** A {@link Selection} as the kernels take it. */
+function lowest(attributes: tf.NamedAttrMap): { count: number; group: number } {
+  const select = selectionOf(attributes);
+  return select.kind === "count"
+    ? { count: select.count, group: 0 }
+    : { count: select.of - select.keep, group: select.of };
+}
+
+function kernel(
+  name: FusedKernel,
+  run: (inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMap) => tf.TensorInfo[],
+): tf.KernelConfig {
+  return {
+    kernelName: FUSED_KERNELS[name],
+    backendName: "wasm",
+    kernelFunc: ({ inputs, attrs }) => run(inputs, attrs ?? {}),
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * Dawn, the WebGPU implementation that the `webgpu` package carries as a native module: one owner, one release.
+ *
+ * TensorFlow.js looks for WebGPU where a browser has it: `navigator.gpu` and the `GPU…` classes as globals. They
+ * are put there while a device is held and taken away after.
+ */
+
+import type * as Dawn from "webgpu";
+
+/** An adapter and the instance that must outlive it. */
+export interface HeldAdapter {
+  readonly adapter: GPUAdapter;
+  /** `NVIDIA H100 (nvidia, hopper)` */
+  readonly name: string;
+  /** A CPU that plays a GPU: SwiftShader, lavapipe, WARP. */
+  readonly software: boolean;
+  /** Takes the globals away. */
+  release(): void;
+}
+
+/** @returns why there is none, as a text, when there is none */
+export async function acquireAdapter(): Promise<HeldAdapter | string> {
+  const missing = await missingLoader();
+  if (missing !== undefined) return missing;
+  let dawn: typeof Dawn;
+  try {
+    dawn = await import("webgpu");
+  } catch (error) {
+    return `the webgpu package cannot be loaded: ${error instanceof Error ? error.message.replace(/\n.*/s, "") : String(error)}`;
+  }
+  const gpu = dawn.create([]);
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (adapter === null)
+    return "Dawn found no adapter: no Vulkan, Metal or Direct3D 12 driver answers";
+  const release = installGlobals(gpu, dawn.globals);
+  const { info } = adapter;
+  const parts = [info.vendor, info.architecture].filter((part) => part !== "").join(", ");
+  const model = info.description === "" ? info.device : info.description;
+  return {
+    adapter,
+    name: parts === "" ? model : `${model} (${parts})`,
+    software: info.isFallbackAdapter,
+    release,
+  };
+}
+
+/**
+ * Linux: is there a Vulkan loader? Dawn would complain on stderr, past every log of ours. Asked through koffi, as
+ * the dynamic linker's own answer; without koffi Dawn finds out.
+ */
+async function missingLoader(): Promise<string | undefined> {
+  if (process.platform !== "linux") return undefined;
+  const koffi = await import("koffi").catch(() => undefined);
+  try {
+    koffi?.load("libvulkan.so.1");
+    return undefined;
+  } catch {
+    return "there is no Vulkan loader (libvulkan.so.1)";
+  }
+}
+
+function installGlobals(gpu: GPU, classes: object): () => void {
+  Object.assign(globalThis, classes);
+  const host = globalThis as { navigator?: { gpu?: GPU } };
+  // Node has had a navigator since version 21, without WebGPU.
+  const own = host.navigator === undefined;
+  if (own) Object.defineProperty(host, "navigator", { value: {}, configurable: true });
+  Object.defineProperty(host.navigator, "gpu", { value: gpu, configurable: true });
+  return () => {
+    if (own) delete host.navigator;
+    else delete host.navigator?.gpu;
+  };
+}

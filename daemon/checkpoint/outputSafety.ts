@@ -1,0 +1,56 @@
+/** May this folder be written? Asked before any work begins. */
+
+import { constants } from "node:fs";
+import { access, readdir, realpath } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { isMissing, statIfThere } from "./fileAccess.ts";
+import * as errors from "./outputErrors.ts";
+
+/**
+ * Refuses an output that lies in the input folder or around it (links resolved), that exists and is not empty, or
+ * that cannot be created. Work in progress lives beside the output, so its parent must be writable.
+ *
+ * @param inputRoot folder of the input checkpoint, which is never written to
+ * @returns the absolute path of the output
+ * @throws DenoiseError of kind `usage`: `checkpoint/output-inside-input`, `checkpoint/output-contains-input`,
+ *   `checkpoint/output-exists`, `checkpoint/output-not-folder`, `checkpoint/output-read-only`
+ */
+export async function assertOutputAllowed(outDir: string, inputRoot: string): Promise<string> {
+  const out = resolve(outDir);
+  const realOut = await realPathOf(out);
+  const realInput = await realPathOf(resolve(inputRoot));
+  if (contains(realInput, realOut)) throw errors.outputInsideInput(out, inputRoot);
+  if (contains(realOut, realInput)) throw errors.outputContainsInput(out, inputRoot);
+
+  const stats = await statIfThere(out);
+  if (stats && !stats.isDirectory()) throw errors.outputNotFolder(out);
+  if (stats && (await readdir(out)).length > 0) throw errors.outputExists(out);
+
+  let parent = dirname(out);
+  let parentStats = await statIfThere(parent);
+  while (!parentStats && parent !== dirname(parent)) {
+    parent = dirname(parent);
+    parentStats = await statIfThere(parent);
+  }
+  if (parentStats && !parentStats.isDirectory()) throw errors.outputNotFolder(parent);
+  await access(parent, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
+    throw errors.outputReadOnly(parent, cause);
+  });
+  return out;
+}
+
+/** `path` with the links of its existing part resolved. */
+async function realPathOf(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (cause) {
+    if (!isMissing(cause) || path === dirname(path)) throw errors.outputError(path, 0, cause);
+    return join(await realPathOf(dirname(path)), basename(path));
+  }
+}
+
+/** True where `inner` is `outer` or lies in it; both absolute. */
+function contains(outer: string, inner: string): boolean {
+  const way = relative(outer, inner);
+  return way === "" || (!isAbsolute(way) && way !== ".." && !way.startsWith(`..${sep}`));
+}

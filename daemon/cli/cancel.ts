@@ -1,0 +1,49 @@
+/** Ctrl-C: once asks the work to stop, twice does not ask. */
+import { DenoiseError } from "../errors.ts";
+import { cancelled } from "./errors.ts";
+import type { Io } from "./io.ts";
+
+/** The promise is 2 s; what has not stopped a little before is stopped. Work folders survive that by design. */
+const PATIENCE_MS = 1700;
+export const CANCELLED = 130;
+
+export interface Interruption {
+  /** Tells the person, once, what happens now. */
+  announce(): void;
+  /** Before the process ends without returning from the work: give the terminal back. */
+  release(): void;
+}
+
+/**
+ * Runs `work` with a signal that an interrupt aborts. Work that ends well all the same has its result returned.
+ * @throws DenoiseError `cli/cancelled` where the aborted work failed with anything but a DenoiseError of its own
+ */
+export async function interruptible<T>(
+  io: Io,
+  interruption: Interruption,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const stop = () => {
+    interruption.release();
+    io.exit(CANCELLED);
+  };
+  const forget = io.onInterrupt(() => {
+    if (controller.signal.aborted) {
+      stop();
+      return;
+    }
+    interruption.announce();
+    timer = setTimeout(stop, PATIENCE_MS);
+    controller.abort(cancelled());
+  });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted && !(error instanceof DenoiseError) ? cancelled() : error;
+  } finally {
+    clearTimeout(timer);
+    forget();
+  }
+}

@@ -1,0 +1,51 @@
+/** `denoise-rotator eval` */
+import { interruptible } from "./cancel.ts";
+import { screenFor, writeJson } from "./context.ts";
+import type { Context } from "./context.ts";
+import type { EvalRequest } from "./options.ts";
+import { createRunView } from "./prune/runView.ts";
+import { duration, integer, significant } from "./terminal/numbers.ts";
+import { table } from "./terminal/table.ts";
+import { printable } from "./terminal/text.ts";
+
+export async function evalCommand(context: Context, { options, json }: EvalRequest): Promise<void> {
+  const { io, engine } = context;
+  const screen = screenFor(context, json);
+  const view = createRunView(screen, () => io.now());
+  const release = () => {
+    view.close();
+  };
+  const announce = () => {
+    screen.print("  Stopping.");
+  };
+  try {
+    const result = await interruptible(io, { announce, release }, (signal) =>
+      engine.evaluate(options, view.listener, signal),
+    );
+    view.close();
+    if (json) {
+      writeJson(context, result);
+      return;
+    }
+    const { style } = screen;
+    screen.print(
+      "",
+      ...table(
+        [{ title: "" }, { title: "" }],
+        [
+          ["perplexity", style.bold(significant(result.perplexity))],
+          [
+            "scored",
+            `${integer(result.tokens)} tokens in ${integer(result.windows)} windows of ${integer(result.seqLen)}`,
+          ],
+          ["text", `sha256 ${result.textSha256}`],
+          ["device", printable(result.device)],
+          ["time", duration(result.seconds)],
+        ].map(([name = "", text = ""]) => [`  ${style.dim(name)}`, text]),
+      ),
+      "",
+    );
+  } finally {
+    view.close();
+  }
+}

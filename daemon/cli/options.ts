@@ -1,0 +1,159 @@
+/**
+ * The one door for options: what the argument parser found (strings, lists, flags) becomes the typed options of the
+ * rooms behind, or a `cli/bad-option` that says what is allowed. Defaults are the pipeline's; silence stays silence.
+ */
+import { join } from "node:path";
+import type { DeviceRequest } from "../backend/index.ts";
+import type { EvaluateOptions, PruneOptions } from "../pipeline/index.ts";
+import { OBJECTIVES, PRUNE_METHODS } from "../vocabulary.ts";
+import { contradiction, needsOption } from "./errors.ts";
+import { oneOf, pattern, positiveNumber, rotation, size, wholeNumber } from "./values.ts";
+import type { Parse } from "./values.ts";
+
+/** Options by camel-cased name, as commander hands them over. */
+export type RawOptions = Readonly<Record<string, unknown>>;
+
+const MANY = 1_000_000;
+const DEVICE_NAMES: Readonly<Record<DeviceRequest, true>> = {
+  auto: true,
+  cuda: true,
+  tensorflow: true,
+  webgpu: true,
+  wasm: true,
+};
+const device = oneOf(...(Object.keys(DEVICE_NAMES) as DeviceRequest[]));
+
+export interface PruneRequest {
+  readonly options: PruneOptions;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+}
+
+export function parsePrune(checkpoint: string, raw: RawOptions): PruneRequest {
+  const dryRun = flag(raw, "dryRun");
+  if (dryRun && flag(raw, "resume")) {
+    throw contradiction(
+      "--dry-run",
+      "--resume",
+      "the plan of a run does not depend on what is left of it",
+    );
+  }
+  const evaluation = parseEvaluation(raw);
+  const options = {
+    checkpoint,
+    out: text(raw, "out") ?? "",
+    resume: flag(raw, "resume"),
+    ...present({
+      method: value(raw, "method", oneOf(...PRUNE_METHODS)),
+      pattern: value(raw, "sparsity", pattern),
+      rotation: value(raw, "rotation", rotation),
+      objective: value(raw, "objective", oneOf(...OBJECTIVES)),
+      steps: value(raw, "steps", wholeNumber(1, MANY)),
+      learningRate: value(raw, "learningRate", positiveNumber(10)),
+      damping: value(raw, "damping", positiveNumber(1)),
+      blockSize: value(raw, "blockSize", wholeNumber(1, MANY)),
+      calibration: texts(raw, "calibration"),
+      field: text(raw, "field"),
+      samples: value(raw, "samples", wholeNumber(1, MANY)),
+      seqLen: value(raw, "seqLen", wholeNumber(2, MANY)),
+      sampling: value(raw, "sampling", oneOf("random", "sequential")),
+      seed: value(raw, "seed", wholeNumber(0, Number.MAX_SAFE_INTEGER)),
+      dtype: value(raw, "dtype", oneOf("keep", "bf16", "f16", "f32")),
+      maxShardBytes: value(raw, "maxShardSize", size),
+      device: value(raw, "device", device),
+      evaluation,
+    }),
+  } satisfies PruneOptions;
+  return { options, dryRun, json: flag(raw, "json") };
+}
+
+function parseEvaluation(raw: RawOptions): PruneOptions["evaluation"] {
+  const files = texts(raw, "text");
+  // commander turns `--no-baseline` into `baseline: false` and its absence into `true`.
+  const baseline = raw.baseline === false ? false : undefined;
+  if (files === undefined) {
+    for (const name of ["evalSeqLen", "evalWindows"]) {
+      if (raw[name] !== undefined) throw needsOption(flagOf(name), "--text <file>");
+    }
+    if (baseline === false) throw needsOption("--no-baseline", "--text <file>");
+    return undefined;
+  }
+  return {
+    files,
+    ...present({
+      seqLen: value(raw, "evalSeqLen", wholeNumber(2, MANY)),
+      maxWindows: value(raw, "evalWindows", wholeNumber(1, MANY)),
+      baseline,
+    }),
+  };
+}
+
+export interface EvalRequest {
+  readonly options: EvaluateOptions;
+  readonly json: boolean;
+}
+
+export function parseEval(checkpoint: string, raw: RawOptions): EvalRequest {
+  const options = {
+    checkpoint,
+    text: texts(raw, "text") ?? [],
+    ...present({
+      field: text(raw, "field"),
+      seqLen: value(raw, "seqLen", wholeNumber(2, MANY)),
+      maxWindows: value(raw, "maxWindows", wholeNumber(1, MANY)),
+      device: value(raw, "device", device),
+    }),
+  } satisfies EvaluateOptions;
+  return { options, json: flag(raw, "json") };
+}
+
+export interface InspectRequest {
+  readonly checkpoint: string;
+  readonly tensor: string | undefined;
+  /** Whether to read the data and count zeros; undefined leaves it to the size of the checkpoint. */
+  readonly statistics: boolean | undefined;
+  /** One row a tensor instead of one for the same tensor of all layers. */
+  readonly all: boolean;
+  readonly json: boolean;
+}
+
+export function parseInspect(checkpoint: string, raw: RawOptions): InspectRequest {
+  const tensor = text(raw, "tensor");
+  const statistics = typeof raw.statistics === "boolean" ? raw.statistics : undefined;
+  if (tensor !== undefined && statistics === false) {
+    throw contradiction("--tensor", "--no-statistics", "the statistics are what --tensor shows");
+  }
+  return { checkpoint, tensor, statistics, all: flag(raw, "all"), json: flag(raw, "json") };
+}
+
+/** @returns the output folder */
+export const parseDemo = (raw: RawOptions): string => text(raw, "out") ?? join("out", "sample");
+
+const flag = (raw: RawOptions, name: string): boolean => raw[name] === true;
+
+function text(raw: RawOptions, name: string): string | undefined {
+  const found = raw[name];
+  return typeof found === "string" ? found : undefined;
+}
+
+function texts(raw: RawOptions, name: string): readonly string[] | undefined {
+  const found = raw[name];
+  return Array.isArray(found) ? found.filter((item) => typeof item === "string") : undefined;
+}
+
+function value<T>(raw: RawOptions, name: string, parse: Parse<T>): T | undefined {
+  const found = text(raw, name);
+  return found === undefined ? undefined : parse(flagOf(name), found);
+}
+
+/** `maxShardSize` → `--max-shard-size` */
+const flagOf = (name: string): string =>
+  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+/** Without the entries that are undefined, so that defaults further down are not overwritten by them. */
+function present<T extends Readonly<Record<string, unknown>>>(options: T): Present<T> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, found]) => found !== undefined),
+  ) as Present<T>;
+}
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

@@ -1,0 +1,63 @@
+/** `denoise-rotator prune` */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { interruptible } from "../cancel.ts";
+import { screenFor, writeJson } from "../context.ts";
+import type { Context } from "../context.ts";
+import { shellWord } from "../io.ts";
+import type { PruneRequest } from "../options.ts";
+import { plannedTensors, planSummary } from "./planView.ts";
+import { createRunView } from "./runView.ts";
+import { summary, summaryJson } from "./summary.ts";
+
+export async function pruneCommand(context: Context, request: PruneRequest): Promise<void> {
+  if (request.dryRun) await dryRun(context, request);
+  else await run(context, request);
+}
+
+async function dryRun(context: Context, { options, json }: PruneRequest): Promise<void> {
+  const screen = screenFor(context, json);
+  const announce = () => undefined;
+  const plan = await interruptible(context.io, { announce, release: announce }, (signal) =>
+    context.engine.planPrune(options, signal),
+  );
+  if (json) {
+    writeJson(context, plan);
+    return;
+  }
+  const { style, columns } = screen;
+  screen.print(...planSummary(plan, style, columns), ...plannedTensors(plan, style));
+}
+
+async function run(context: Context, { options, json }: PruneRequest): Promise<void> {
+  const { io, engine } = context;
+  const screen = screenFor(context, json);
+  const view = createRunView(screen, () => io.now());
+  const resume = [io.program, ...context.argv.map(shellWord)].join(" ");
+  const announce = () => {
+    screen.print(
+      "",
+      "  Stopping; finished layers are kept. To go on later:",
+      `  ${resume}${options.resume === true ? "" : " --resume"}`,
+    );
+  };
+  const release = () => {
+    view.close();
+  };
+  try {
+    const result = await interruptible(io, { announce, release }, (signal) =>
+      engine.prune(options, view.listener, signal),
+    );
+    view.close();
+    const reports = REPORTS.map((name) => join(result.output, name)).filter((file) =>
+      existsSync(file),
+    );
+    if (json) writeJson(context, summaryJson(result, reports));
+    else screen.print(...summary(result, reports, screen.style));
+  } finally {
+    view.close();
+  }
+}
+
+/** Written into the output folder by the pipeline. */
+const REPORTS = ["denoise-report.html", "denoise-report.json"];

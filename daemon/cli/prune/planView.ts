@@ -1,0 +1,89 @@
+/** A plan before the work, and for `--dry-run` what becomes of every tensor. */
+import { formatBytes } from "../../checkpoint/index.ts";
+import type { Plan, PlannedTensor, TensorFate } from "../../pipeline/index.ts";
+import { duration, integer, magnitude } from "../terminal/numbers.ts";
+import type { Style } from "../terminal/style.ts";
+import { table } from "../terminal/table.ts";
+import { printable, wrap } from "../terminal/text.ts";
+import { groupByLayer } from "../groups.ts";
+import { calibrationText, methodText, rotationText } from "./words.ts";
+
+export function planSummary(plan: Plan, style: Style, columns: number): string[] {
+  const { recipe } = plan;
+  const rows: readonly (readonly [string, string])[] = [
+    ["model", `${plan.modelType}, ${plan.layers} layers, ${magnitude(plan.parameters)} parameters`],
+    ["prune", methodText(recipe)],
+    ["rotation", rotationText(recipe)],
+    ["calibration", calibrationText(recipe)],
+    [
+      "memory",
+      `${formatBytes(plan.deviceMemory)} for the computation, ${formatBytes(plan.hostMemory)} in all`,
+    ],
+    [
+      "disk",
+      `${formatBytes(plan.outputDisk)} for the output, ${formatBytes(plan.workDisk)} while it runs ` +
+        `(${formatBytes(plan.freeDisk)} free)`,
+    ],
+    ["time", plan.seconds === null ? "not known yet" : `about ${duration(plan.seconds)}`],
+  ];
+  return [
+    "",
+    `  ${style.bold(printable(plan.checkpoint))} ${style.dim("→")} ${style.bold(printable(plan.output))}`,
+    "",
+    ...table(
+      [{ title: "" }, { title: "" }],
+      rows.map(([name, text]) => [`  ${style.dim(name)}`, printable(text)]),
+    ),
+    ...(plan.notes.length > 0 ? [""] : []),
+    ...plan.notes.flatMap((note) => noteLines(note, style, columns)),
+    "",
+  ];
+}
+
+/** A remark, wrapped and set off from the figures. */
+export function noteLines(note: string, style: Style, columns: number): string[] {
+  const lines = wrap(printable(note), Math.max(40, Math.min(columns, 100) - 4));
+  return lines.map((line, i) => `  ${i === 0 ? style.yellow("•") : " "} ${line}`);
+}
+
+const FATES: Readonly<Record<TensorFate, string>> = {
+  pruned: "rotated and pruned",
+  rotated: "rotated",
+  folded: "norm folded into its neighbours",
+  added: "added",
+  copied: "copied",
+};
+
+const fateText = (tensor: PlannedTensor, rotates: boolean): string =>
+  tensor.fate === "pruned" && !rotates ? "pruned" : FATES[tensor.fate];
+
+export function plannedTensors(plan: Plan, style: Style): string[] {
+  const rotates = plan.recipe.rotation.kind !== "none";
+  const groups = groupByLayer(plan.tensors, (tensor) =>
+    JSON.stringify([tensor.dtype, tensor.shape, tensor.fate, tensor.zeros]),
+  );
+  return [
+    ...table(
+      [
+        { title: "  tensor" },
+        { title: "count", align: "right" },
+        { title: "dtype" },
+        { title: "shape", align: "right" },
+        { title: "zeros", align: "right" },
+        { title: "becomes" },
+      ],
+      groups.map(({ label, members, first }) => [
+        `  ${label}`,
+        String(members.length),
+        first.dtype,
+        first.shape.join(" × "),
+        first.zeros === 0 ? "" : integer(first.zeros * members.length),
+        fateText(first, rotates),
+      ]),
+      style.dim,
+    ),
+    "",
+    `  ${style.dim("files")}  ${plan.files.map(printable).join(", ")}`,
+    "",
+  ];
+}

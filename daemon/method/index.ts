@@ -1,0 +1,36 @@
+/** Doorway of the method: importance, objectives, rotations and pruners, as functions on tensors. */
+export { columnWeights, importance } from "./columnWeights.ts";
+export { stepFlops } from "./flops.ts";
+export { allFinite, createAccumulator, type HessianAccumulator } from "./hessian.ts";
+export { createJointProblem, splitRotation, type LayerSource } from "./jointProblem.ts";
+export { createLayerProblem, type LayerProblem } from "./layerProblem.ts";
+export {
+  learnRotation,
+  type LearnedRotation,
+  type LearnOptions,
+  type PhaseOutcome,
+  type StepReport,
+} from "./learn.ts";
+export {
+  dampedFactor,
+  dampedInverse,
+  type DampedFactor,
+  type DampedInverse,
+} from "./linalg/index.ts";
+export { pruneMagnitude } from "./magnitude.ts";
+export { assertPatternFits, prunedCount } from "./masks.ts";
+export { measure, type LayerFigures, type MatrixFigures } from "./measure.ts";
+export {
+  buildMetric,
+  disposeMetric,
+  type BuiltMetric,
+  type LayerMetric,
+  type RaisedDamping,
+} from "./metric.ts";
+export { disposeEvaluation, type Evaluation, type RotationProblem } from "./problem.ts";
+export type { PrunedMatrix } from "./pruned.ts";
+export { foldRotation, identityRotation, rotateHessians, rotateValueBias } from "./rotation.ts";
+export { DEFAULT_PHASES, defaultLearningRate, type Phase } from "./schedule.ts";
+export { pruneSparseGpt, type SparseGptMatrix, type SparseGptOptions } from "./sparsegpt.ts";
+export { disposeRotation, type Hessians, type LayerMatrices, type Rotation } from "./types.ts";
+export { pruneWanda } from "./wanda.ts";

@@ -1,0 +1,75 @@
+/**
+ * One R1 for several layers (rotation `global` or `every:K`): the sum of the layers' problems, each with an R2 of
+ * its own. R2 is the layers' stacks one after the other, `[count · kvHeads, hd, hd]`. Layers are loaded one at a
+ * time, so memory need not hold them all.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import type { LayerShape, Objective } from "../vocabulary.ts";
+import type { LayerProblem } from "./layerProblem.ts";
+import { nextTurn } from "./nextTurn.ts";
+import type { Evaluation, RotationProblem } from "./problem.ts";
+import type { Rotation } from "./types.ts";
+
+/** Where the layers come from: from memory, or from disk each time they are asked for. All have one shape. */
+export interface LayerSource {
+  readonly count: number;
+  readonly shape: LayerShape;
+  load(index: number): Promise<LayerProblem>;
+  /** Called after every use of a loaded problem. */
+  release(problem: LayerProblem, index: number): void;
+}
+
+export function createJointProblem(source: LayerSource): RotationProblem {
+  const { d, kvHeads, headDim } = source.shape;
+  return {
+    d,
+    blocks: source.count * kvHeads,
+    headDim,
+    evaluate: (rotation, objective) => evaluateJoint(source, rotation, objective),
+  };
+}
+
+/** The rotation of each of `count` layers that share R1: views that the caller owns. */
+export function splitRotation({ r1, r2 }: Rotation, count: number): Rotation[] {
+  const [blocks, hd] = r2.shape;
+  return Array.from({ length: count }, (_, i) => ({
+    r1: tf.clone(r1),
+    r2: tf.slice(r2, [(i * blocks) / count, 0, 0], [blocks / count, hd, hd]),
+  }));
+}
+
+async function evaluateJoint(
+  source: LayerSource,
+  rotation: Rotation,
+  objective: Objective,
+): Promise<Evaluation> {
+  const { kvHeads, headDim } = source.shape;
+  const loss: tf.Scalar[] = [];
+  const gradR2: tf.Tensor3D[] = [];
+  let gradR1: tf.Tensor2D | undefined;
+  for (let i = 0; i < source.count; i++) {
+    await nextTurn();
+    const problem = await source.load(i);
+    const r2 = tf.slice(rotation.r2, [i * kvHeads, 0, 0], [kvHeads, headDim, headDim]);
+    const layer = await problem.evaluate({ r1: rotation.r1, r2 }, objective);
+    r2.dispose();
+    source.release(problem, i);
+    loss.push(layer.loss);
+    gradR2.push(layer.gradR2);
+    gradR1 = gradR1 === undefined ? layer.gradR1 : replacedBySum(gradR1, layer.gradR1);
+  }
+  if (gradR1 === undefined) throw new RangeError("a joint problem needs a layer");
+  const evaluation = {
+    loss: tf.addN(loss),
+    gradR1,
+    gradR2: tf.concat(gradR2, 0),
+  };
+  tf.dispose([loss, gradR2]);
+  return evaluation;
+}
+
+function replacedBySum(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  const sum = tf.add<tf.Tensor2D>(a, b);
+  tf.dispose([a, b]);
+  return sum;
+}

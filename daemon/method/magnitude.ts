@@ -1,0 +1,22 @@
+/** Magnitude pruning: the smallest |w| of the whole matrix, or of every N:M group. */
+import * as tf from "@tensorflow/tfjs-core";
+import { selectLowest } from "../backend/index.ts";
+import type { Pattern } from "../vocabulary.ts";
+import { prunedCount } from "./masks.ts";
+import { withZeros, type PrunedMatrix } from "./pruned.ts";
+
+/** @param w `[out, in]`; for N:M, M divides `in` (`assertPatternFits`) */
+export function pruneMagnitude(w: tf.Tensor2D, pattern: Pattern): PrunedMatrix {
+  const pruned =
+    pattern.kind === "nm"
+      ? (w.size / pattern.of) * (pattern.of - pattern.keep)
+      : prunedCount(pattern.share, w.size);
+  const weights = tf.tidy(() => {
+    const scores = tf.abs(w);
+    if (pattern.kind === "nm") return withZeros(w, selectLowest(scores, pattern));
+    const all = tf.reshape<tf.Rank.R2>(scores, [1, w.size]);
+    const mask = selectLowest(all, { kind: "count", count: pruned });
+    return withZeros(w, tf.reshape(mask, w.shape));
+  });
+  return { weights, pruned };
+}

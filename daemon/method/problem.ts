@@ -1,0 +1,29 @@
+/** What the optimizer asks of a problem: the loss of a rotation and its gradients in closed form. */
+import type * as tf from "@tensorflow/tfjs-core";
+import type { Objective } from "../vocabulary.ts";
+import type { Rotation } from "./types.ts";
+
+/** Loss and Euclidean gradients; owned by whoever asked. */
+export interface Evaluation {
+  readonly loss: tf.Scalar;
+  /** `[d, d]` */
+  readonly gradR1: tf.Tensor2D;
+  /** `[blocks, headDim, headDim]` */
+  readonly gradR2: tf.Tensor3D;
+}
+
+export interface RotationProblem {
+  /** Size of R1. */
+  readonly d: number;
+  /** Number of R2 blocks: the key/value heads of all layers of the problem. */
+  readonly blocks: number;
+  /** Size of each R2 block. */
+  readonly headDim: number;
+  evaluate(rotation: Rotation, objective: Objective): Promise<Evaluation>;
+}
+
+export function disposeEvaluation({ loss, gradR1, gradR2 }: Evaluation): void {
+  loss.dispose();
+  gradR1.dispose();
+  gradR2.dispose();
+}

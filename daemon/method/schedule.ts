@@ -1,0 +1,45 @@
+/**
+ * How a rotation is learned, as data: phases one after the other, each with an objective and a cosine of its own.
+ */
+import type { Objective } from "../vocabulary.ts";
+
+export interface Phase {
+  readonly objective: Objective;
+  /** Part of all steps; the phases' shares add up to 1. */
+  readonly share: number;
+  /** Factor on the learning rate. */
+  readonly rate: number;
+}
+
+/** Entropy throughout, or a short entropy phase that makes the pattern's own, piecewise objective robust. */
+export const DEFAULT_PHASES: Readonly<Record<Objective, readonly Phase[]>> = {
+  entropy: [{ objective: "entropy", share: 1, rate: 1 }],
+  "pruned-mass": [
+    { objective: "entropy", share: 0.3, rate: 1 },
+    { objective: "pruned-mass", share: 0.7, rate: 0.5 },
+  ],
+};
+
+/** 0.1 was best at d = 64; a step's length is about `2 η √d`, so the same length elsewhere is η ∝ 1/√d. */
+export function defaultLearningRate(d: number): number {
+  return 0.1 * Math.sqrt(64 / d);
+}
+
+/** Steps of each phase: together exactly `steps`. */
+export function phaseSteps(phases: readonly Phase[], steps: number): number[] {
+  let share = 0;
+  let before = 0;
+  return phases.map((phase, i) => {
+    share += phase.share;
+    // A share such as 0.3 is not exact in binary: 0.3 · 200 must not become 59.
+    const end = i === phases.length - 1 ? steps : Math.floor(share * steps + 1e-9);
+    const count = end - before;
+    before = end;
+    return count;
+  });
+}
+
+/** Cosine from 1 to 0 over a phase. */
+export function cosine(step: number, steps: number): number {
+  return 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+}

@@ -1,0 +1,97 @@
+/**
+ * SparseGPT (arXiv:2301.00774): prune column by column, and let the columns to the right make up for each loss.
+ *
+ * With `H⁻¹ = UᵀU` (damped, U upper), deleting w_ij costs `w_ij² / u_jj²`; its error `e = w_ij / u_jj` moves to the
+ * later columns of the row, `w_ik ← w_ik − e u_jk`. Columns go in blocks: within a block one by one (the fused
+ * kernel), after it all at once as a matrix product.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { selectLowest, sparsegptBlock, type BlockSelection } from "../backend/index.ts";
+import type { Pattern } from "../vocabulary.ts";
+import { blockTooSmall } from "./errors.ts";
+import { dampedFactor, diagonalOf } from "./linalg/index.ts";
+import { prunedCount } from "./masks.ts";
+import type { PrunedMatrix } from "./pruned.ts";
+
+export interface SparseGptOptions {
+  readonly pattern: Pattern;
+  /** Columns per block, 128 in the paper; rounded down to a multiple of M for N:M. */
+  readonly blockSize: number;
+  /** λ, 0.01 in the paper */
+  readonly damping: number;
+}
+
+export interface SparseGptMatrix extends PrunedMatrix {
+  /** The λ used; larger than the one asked for is a fallback to report. */
+  readonly damping: number;
+}
+
+/**
+ * Unstructured masks are chosen per block over all its rows; the rounding of one block's count is carried into the
+ * next, so that the whole matrix loses exactly `floor(share · out · in)`.
+ *
+ * @param w `[out, in]`; for N:M, M divides `in` (`assertPatternFits`)
+ * @param h `[in, in]`, the Hessian of w's input
+ * @throws method/block-too-small; as `dampedFactor`
+ */
+export async function pruneSparseGpt(
+  w: tf.Tensor2D,
+  h: tf.Tensor2D,
+  { pattern, blockSize, damping }: SparseGptOptions,
+): Promise<SparseGptMatrix> {
+  const of = pattern.kind === "nm" ? pattern.of : 1;
+  const width = Math.floor(blockSize / of) * of;
+  if (width < 1) throw blockTooSmall(blockSize, of);
+  const { factor, damping: used, dead } = await dampedFactor(h, damping);
+  const weights = tf.tidy(() => pruneBlocks(withoutDead(w, dead), factor, pattern, width));
+  factor.dispose();
+  const pruned =
+    pattern.kind === "nm"
+      ? (w.size / pattern.of) * (pattern.of - pattern.keep)
+      : prunedCount(pattern.share, w.size);
+  return { weights, pruned, damping: used };
+}
+
+/** Weights of inputs that are always 0 do nothing: they go first and nothing makes up for them. */
+function withoutDead(w: tf.Tensor2D, dead: readonly number[]): tf.Tensor2D {
+  if (dead.length === 0) return w;
+  const alive = new Float32Array(w.shape[1]).fill(1);
+  for (const j of dead) alive[j] = 0;
+  return tf.mul(w, tf.tensor1d(alive));
+}
+
+function pruneBlocks(w: tf.Tensor2D, u: tf.Tensor2D, pattern: Pattern, width: number): tf.Tensor2D {
+  const [rows, columns] = w.shape;
+  const done: tf.Tensor2D[] = [];
+  /** The columns from `start` on, with the errors of the earlier ones on them. */
+  let rest = tf.clone(w);
+  for (let start = 0; start < columns; start += width) {
+    const size = Math.min(width, columns - start);
+    const after = columns - start - size;
+    const block = tf.tidy(() => {
+      const w1 = tf.slice(rest, [0, 0], [rows, size]);
+      const corner = tf.slice(u, [start, start], [size, size]);
+      return sparsegptBlock(w1, corner, selection(w1, corner, start));
+    });
+    done.push(block.weights);
+    if (after === 0) break;
+    const next = tf.tidy(() => {
+      const toTheRight = tf.slice(u, [start, start + size], [size, after]);
+      const later = tf.slice(rest, [0, size], [rows, after]);
+      return tf.sub<tf.Tensor2D>(later, tf.matMul(block.errors, toTheRight));
+    });
+    tf.dispose([rest, block.errors]);
+    rest = next;
+  }
+  return tf.concat(done, 1);
+
+  function selection(block: tf.Tensor2D, corner: tf.Tensor2D, start: number): BlockSelection {
+    if (pattern.kind === "nm") return pattern;
+    const { share } = pattern;
+    const upTo = (column: number): number => prunedCount(share, rows * column);
+    const count = upTo(start + block.shape[1]) - upTo(start);
+    const scores = tf.square(tf.div(block, diagonalOf(corner)));
+    const mask = selectLowest(tf.reshape(scores, [1, block.size]), { kind: "count", count });
+    return { kind: "mask", mask: tf.reshape(mask, block.shape) };
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The residual stream of all calibration (or evaluation) windows at one layer boundary, `[windows, T, d]` float32 in
+ * a file: activations never live on the device or in memory as a whole, only the batch at work does. A file carries
+ * its final name only when it is complete and on disk, so that a resumed run can trust it.
+ */
+import { open, rename, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
+import { outputError } from "../checkpoint/index.ts";
+
+export interface StreamShape {
+  readonly windows: number;
+  readonly seqLen: number;
+  readonly d: number;
+}
+
+const floatsPerWindow = (s: StreamShape) => s.seqLen * s.d;
+export const streamBytes = (s: StreamShape) => s.windows * floatsPerWindow(s) * 4;
+
+export interface StreamReader {
+  readonly shape: StreamShape;
+  /** Windows `from … from + count − 1`, `count · T · d` floats. */
+  read(from: number, count: number): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+export interface StreamWriter {
+  readonly shape: StreamShape;
+  write(from: number, values: Float32Array): Promise<void>;
+  /** Makes the file durable under its name and readable. */
+  commit(): Promise<StreamReader>;
+  abort(): Promise<void>;
+}
+
+/** `null` if there is no complete file of this shape. */
+export async function openStream(path: string, shape: StreamShape): Promise<StreamReader | null> {
+  const found = await stat(path).catch(() => null);
+  if (found?.size !== streamBytes(shape)) return null;
+  return reader(await open(path, "r"), shape);
+}
+
+/** @throws checkpoint/disk-full and its kin, from `write` and `commit` */
+export async function createStream(path: string, shape: StreamShape): Promise<StreamWriter> {
+  const partial = `${path}.partial`;
+  const handle = await open(partial, "w+");
+  const close = () => handle.close().catch(() => undefined);
+  return {
+    shape,
+    async write(from, values) {
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+      const at = from * floatsPerWindow(shape) * 4;
+      await guarded(path, shape, () => writeAll(handle, bytes, at));
+    },
+    async commit() {
+      await guarded(path, shape, () => handle.sync());
+      await rename(partial, path);
+      return reader(handle, shape);
+    },
+    async abort() {
+      await close();
+      await rm(partial, { force: true });
+    },
+  };
+}
+
+function reader(handle: FileHandle, shape: StreamShape): StreamReader {
+  return {
+    shape,
+    async read(from, count) {
+      const values = new Float32Array(count * floatsPerWindow(shape));
+      const bytes = new Uint8Array(values.buffer);
+      const at = from * floatsPerWindow(shape) * 4;
+      for (let done = 0; done < bytes.length;) {
+        const { bytesRead } = await handle.read(bytes, done, bytes.length - done, at + done);
+        if (bytesRead === 0) throw new RangeError(`windows ${from}+${count} lie past the stream`);
+        done += bytesRead;
+      }
+      return values;
+    },
+    close: () => handle.close(),
+  };
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
+  }
+}
+
+async function guarded(path: string, shape: StreamShape, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    throw outputError(path, streamBytes(shape), error);
+  }
+}
+
+/**
+ * Windows of a batch: as many as keep the largest intermediate (FFN hidden state, or the scores of one block of
+ * queries) within 32 MiB. A function of the shapes alone, so that a resumed run repeats the same arithmetic.
+ */
+export function windowsPerBatch(shape: {
+  seqLen: number;
+  ffn: number;
+  d: number;
+  heads: number;
+}): number {
+  const hidden = shape.seqLen * Math.max(shape.ffn, shape.d);
+  const scores = shape.heads * Math.min(shape.seqLen, 256) * shape.seqLen;
+  return Math.max(1, Math.floor((8 << 20) / Math.max(hidden, scores)));
+}
+
+/** Calls `work` for each batch of windows, with a turn of the event loop between so that a cancel is seen. */
+export async function eachBatch(
+  windows: number,
+  perBatch: number,
+  signal: AbortSignal,
+  work: (from: number, count: number) => Promise<void>,
+): Promise<void> {
+  for (let from = 0; from < windows; from += perBatch) {
+    await new Promise(setImmediate);
+    signal.throwIfAborted();
+    await work(from, Math.min(perBatch, windows - from));
+  }
+}

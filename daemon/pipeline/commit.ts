@@ -1,0 +1,124 @@
+/**
+ * From finished layer files to the output folder: every tensor to its place in the planned shards, a config that
+ * says what the checkpoint is, the tokenizer. Everything lands in a temporary sibling first.
+ */
+import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  companionFiles,
+  encodeFloats,
+  planShards,
+  type Checkpoint,
+  type CheckpointWriter,
+  type ShardPlan,
+} from "../checkpoint/index.ts";
+import { ROTATED_MODEL_TYPE, type Model } from "../model/index.ts";
+import type { Recipe } from "../report.ts";
+import { openLayerFile } from "./layerFile.ts";
+import { boundaryLayers } from "./outputPlan.ts";
+import type { PlannedTensor } from "./plan.ts";
+import type { Run } from "./run.ts";
+
+export function planOutput(
+  tensors: readonly PlannedTensor[],
+  checkpoint: Checkpoint,
+  maxShardBytes: number,
+): ShardPlan {
+  return planShards(tensors, { maxShardBytes, metadata: checkpoint.metadata });
+}
+
+/** Raw bytes moved at a time. */
+const CHUNK_BYTES = 32 << 20;
+
+/** Tensors of the finished layers, as they are. */
+export async function writeLayers(run: Run, writer: CheckpointWriter): Promise<void> {
+  for (let i = 0; i < run.model.config.layers; i++) {
+    run.signal.throwIfAborted();
+    const file = await openLayerFile(run.work.layer(i));
+    for (const name of file.outputs) await writer.write(name, await file.readBytes(name));
+    await file.close();
+    run.progress.at((i + 1) / (run.model.config.layers + 1));
+  }
+}
+
+/** Tensors that pass through, byte for byte or recast to another float dtype. */
+export async function writeCopies(
+  run: Run,
+  writer: CheckpointWriter,
+  tensors: readonly PlannedTensor[],
+): Promise<void> {
+  const { checkpoint } = run.model;
+  for (const { name, dtype, fate } of tensors) {
+    if (fate !== "copied") continue;
+    const entry = checkpoint.tensors.get(name);
+    if (!entry) throw new RangeError(`${name} was planned but is not in the input`);
+    const recast = entry.dtype === dtype ? null : run.dtypeOf(name);
+    const [rows = 1] = entry.shape;
+    const rowBytes = entry.bytes / Math.max(1, rows);
+    const step = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+    let offset = 0;
+    for (let rowStart = 0; rowStart < rows && entry.bytes > 0; rowStart += step) {
+      run.signal.throwIfAborted();
+      const rowEnd = Math.min(rowStart + step, rows);
+      const data = recast
+        ? encodeFloats(recast, await checkpoint.readFloats(name, { rowStart, rowEnd }))
+        : await checkpoint.readBytes(name, rowStart * rowBytes, rowEnd * rowBytes);
+      await writer.write(name, data, offset);
+      offset += data.byteLength;
+    }
+  }
+}
+
+const MODELING_FILES = ["configuration_denoise_rotator.py", "modeling_denoise_rotator.py"] as const;
+
+/** Everything in the folder beside weights and reports. */
+export async function writeCompanions(run: Run, writer: CheckpointWriter): Promise<void> {
+  const { model, recipe } = run;
+  await writer.writeFile(
+    "config.json",
+    `${JSON.stringify(outputConfig(model, recipe), null, 2)}\n`,
+  );
+  for (const file of await companionFiles(model.checkpoint.root)) await writer.copyFile(file.path);
+  if (boundaryLayers(recipe, model.config.layers).length > 0) {
+    for (const name of MODELING_FILES) {
+      await writer.writeFile(name, await readFile(join(modelingFolder(), name)));
+    }
+  }
+}
+
+/**
+ * The input's `config.json` with what changed. Boundary matrices get a `model_type` of their own on purpose: a loader
+ * that does not know them must fail, not ignore them.
+ */
+export function outputConfig(model: Model, recipe: Recipe): Record<string, unknown> {
+  const config: Record<string, unknown> = { ...model.config.raw };
+  if (recipe.rotation.kind !== "none") config["tie_word_embeddings"] = false;
+  if (recipe.dtype !== "keep") {
+    const name = { bf16: "bfloat16", f16: "float16", f32: "float32" }[recipe.dtype];
+    config["dtype" in config ? "dtype" : "torch_dtype"] = name;
+  }
+  const boundaries = boundaryLayers(recipe, model.config.layers);
+  if (boundaries.length === 0) return config;
+  return {
+    ...config,
+    architectures: ["DenoiseRotatorForCausalLM"],
+    auto_map: {
+      AutoConfig: "configuration_denoise_rotator.DenoiseRotatorConfig",
+      AutoModelForCausalLM: "modeling_denoise_rotator.DenoiseRotatorForCausalLM",
+    },
+    base_model_type: model.config.modelType,
+    model_type: ROTATED_MODEL_TYPE,
+    rotation_boundaries: boundaries,
+  };
+}
+
+/** `media/modeling`, from the bundle in `dist/` or from the sources. */
+function modelingFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "media", "modeling")) && folder !== dirname(folder)) {
+    folder = dirname(folder);
+  }
+  return join(folder, "media", "modeling");
+}

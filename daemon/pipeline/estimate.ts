@@ -1,0 +1,94 @@
+/**
+ * Floating-point operations, memory and disk of a run, from shapes alone. Used to weigh the progress bar, to tell the
+ * time before the work, and to refuse what cannot fit.
+ */
+import { stepFlops } from "../method/index.ts";
+import type { Recipe } from "../report.ts";
+import { matrixShape, ROLES, type LayerShape } from "../vocabulary.ts";
+import { windowsPerBatch } from "./activations.ts";
+
+export interface RunSize {
+  readonly shape: LayerShape;
+  readonly layers: number;
+  readonly recipe: Recipe;
+}
+
+export const layerElements = (s: LayerShape): number =>
+  ROLES.reduce((sum, role) => sum + matrixShape(role, s)[0] * matrixShape(role, s)[1], 0);
+
+/** One layer over `windows` windows of `seqLen` tokens: its products, and causal attention at half of T². */
+export function forwardFlops(s: LayerShape, windows: number, seqLen: number): number {
+  const tokens = windows * seqLen;
+  return 2 * tokens * layerElements(s) + 2 * tokens * seqLen * s.heads * s.headDim;
+}
+
+/** `XᵀX` of the four inputs. */
+function hessianFlops(s: LayerShape, tokens: number): number {
+  const inputs = [s.d, s.heads * s.headDim, s.d, s.ffn];
+  return inputs.reduce((sum, n) => sum + 2 * tokens * n * n, 0);
+}
+
+/** Factorisation of the damped Hessian and error propagation: about 2/3 n³ + n³/3, then out · n² each matrix. */
+function sparseGptFlops(s: LayerShape): number {
+  return ROLES.reduce((sum, role) => {
+    const [out, n] = matrixShape(role, s);
+    return sum + n ** 3 + out * n ** 2;
+  }, 0);
+}
+
+export interface LayerWork {
+  readonly collect: number;
+  readonly rotate: number;
+  readonly prune: number;
+  readonly propagate: number;
+}
+
+/** Operations of one layer by stage. */
+export function layerWork({ shape, recipe }: Omit<RunSize, "layers">): LayerWork {
+  const tokens = recipe.samples * recipe.seqLen;
+  const forward = forwardFlops(shape, recipe.samples, recipe.seqLen);
+  const calibrated = recipe.method !== "magnitude";
+  const rotated = recipe.rotation.kind !== "none";
+  const inverse = recipe.method === "sparsegpt" ? sparseGptFlops(shape) : 0;
+  return {
+    collect: calibrated ? forward + hessianFlops(shape, tokens) : 0,
+    rotate: rotated ? recipe.steps * stepFlops(shape, recipe.method) : 0,
+    // Passes up to o, gate/up and down, about 2/5, 3/5 and all of a layer; then the pruning itself.
+    prune: (calibrated ? 2 * forward + hessianFlops(shape, tokens) : 0) + inverse,
+    propagate: calibrated ? forward : 0,
+  };
+}
+
+export interface Footprint {
+  /** Peak of the numeric backend, bytes. */
+  readonly deviceMemory: number;
+  /** Peak of the process beside it. */
+  readonly hostMemory: number;
+  /** Disk for the work folder, without the output. */
+  readonly workDisk: number;
+}
+
+/** An idle process with its backend loaded. */
+const IDLE_BYTES = 250e6;
+
+/**
+ * @param outputBytes size of the finished output, of which the work folder holds every layer once
+ */
+export function footprint({ shape, layers, recipe }: RunSize, outputBytes: number): Footprint {
+  const layer = 4 * layerElements(shape);
+  const hessians =
+    recipe.method === "magnitude"
+      ? 0
+      : 4 * (2 * shape.d ** 2 + (shape.heads * shape.headDim) ** 2 + shape.ffn ** 2);
+  const perBatch = windowsPerBatch({ seqLen: recipe.seqLen, ...shape });
+  const batch = 4 * perBatch * recipe.seqLen * (4 * shape.d + 3 * shape.ffn);
+  const stream = 4 * recipe.samples * recipe.seqLen * shape.d;
+  const calibrated = recipe.method !== "magnitude";
+  const shared = recipe.rotation.kind === "every" || recipe.rotation.kind === "global";
+  const metrics = shared && calibrated ? layers * 4 * 2 * shape.d ** 2 : 0;
+  return {
+    deviceMemory: 2 * layer + 2 * hessians + batch,
+    hostMemory: IDLE_BYTES + layer,
+    workDisk: outputBytes + layers * 4 * shape.d ** 2 + (calibrated ? 2 * stream : 0) + metrics,
+  };
+}

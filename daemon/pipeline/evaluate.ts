@@ -1,0 +1,125 @@
+/**
+ * Perplexity of a checkpoint the field's way: the whole text tokenised once, non-overlapping windows, each scored on
+ * its own without its first token. Layer by layer over all windows, so that only one layer is ever in memory.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  disposeContext,
+  disposeLayer,
+  openEmbedding,
+  openHead,
+  readLayer,
+  sequenceContext,
+  tokenLosses,
+  type Model,
+} from "../model/index.ts";
+import {
+  createStream,
+  eachBatch,
+  windowsPerBatch,
+  type StreamReader,
+  type StreamShape,
+} from "./activations.ts";
+import { propagate } from "./collect.ts";
+
+export interface Perplexity {
+  readonly perplexity: number;
+  /** Scored tokens: windows · (seqLen − 1). */
+  readonly tokens: number;
+}
+
+/**
+ * @param windows ids of equal length
+ * @param onProgress share of the layers done, 0…1
+ */
+export async function perplexity(
+  model: Model,
+  windows: readonly Int32Array[],
+  signal: AbortSignal,
+  onProgress: (share: number) => void,
+): Promise<Perplexity> {
+  const seqLen = windows[0]?.length ?? 0;
+  const { config } = model;
+  const folder = await mkdtemp(join(tmpdir(), "denoise-rotator-"));
+  const context = sequenceContext(config, seqLen);
+  const shape: StreamShape = { windows: windows.length, seqLen, d: config.shape.d };
+  const parts = config.layers + 1;
+  let stream: StreamReader | null = null;
+  try {
+    stream = await embed(model, windows, join(folder, "0"), signal);
+    for (let i = 0; i < config.layers; i++) {
+      const layer = await readLayer(model.checkpoint, config, i);
+      const target = await createStream(join(folder, String((i + 1) % 2)), shape);
+      const onBatch = (share: number) => {
+        onProgress((i + share) / parts);
+      };
+      await propagate(stream, target, { layer, index: i, context, signal, onProgress: onBatch });
+      disposeLayer(layer);
+      await stream.close();
+      stream = await target.commit();
+    }
+    const nll = await score(model, windows, stream, signal);
+    const tokens = windows.length * (seqLen - 1);
+    onProgress(1);
+    return { perplexity: Math.exp(nll / tokens), tokens };
+  } finally {
+    await stream?.close();
+    disposeContext(context);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Rows of the embedding for every window, as the stream that enters layer 0. */
+export async function embed(
+  model: Model,
+  windows: readonly Int32Array[],
+  path: string,
+  signal: AbortSignal,
+): Promise<StreamReader> {
+  const { d } = model.config.shape;
+  const seqLen = windows[0]?.length ?? 0;
+  const target = await createStream(path, { windows: windows.length, seqLen, d });
+  const embedding = openEmbedding(model.checkpoint, model.config, model.ends);
+  const perBatch = windowsPerBatch({ seqLen, ...model.config.shape });
+  await eachBatch(windows.length, perBatch, signal, async (from, count) => {
+    const ids = new Int32Array(count * seqLen);
+    windows.slice(from, from + count).forEach((window, i) => {
+      ids.set(window, i * seqLen);
+    });
+    await target.write(from, await embedding.lookup(ids));
+  });
+  return target.commit();
+}
+
+/** Sum of the negative log-likelihoods, nats, of every token but each window's first. */
+async function score(
+  model: Model,
+  windows: readonly Int32Array[],
+  stream: StreamReader,
+  signal: AbortSignal,
+): Promise<number> {
+  const { config } = model;
+  const { seqLen, d } = stream.shape;
+  const head = await openHead(model.checkpoint, config, model.ends);
+  const perBatch = windowsPerBatch({ seqLen, ...config.shape });
+  let sum = 0;
+  await eachBatch(windows.length, perBatch, signal, async (from, count) => {
+    const x = tf.tensor3d(await stream.read(from, count), [count, seqLen, d]);
+    // Position t predicts token t + 1: the last position predicts nothing that is known.
+    const hidden: tf.Tensor2D = tf.tidy(() =>
+      tf.reshape(tf.slice(x, [0, 0, 0], [count, seqLen - 1, d]), [count * (seqLen - 1), d]),
+    );
+    const targets = new Int32Array(count * (seqLen - 1));
+    windows.slice(from, from + count).forEach((window, i) => {
+      targets.set(window.subarray(1), i * (seqLen - 1));
+    });
+    const losses = await tokenLosses(head, config, hidden, targets);
+    tf.dispose([x, hidden]);
+    sum += losses.reduce((a, b) => a + b, 0);
+  });
+  head.dispose();
+  return sum;
+}

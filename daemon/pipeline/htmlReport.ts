@@ -1,0 +1,71 @@
+/**
+ * The self-contained HTML report: the page's script and style from `dist/` and the report's data, in one file that
+ * needs nothing else and may load nothing else. What it draws is in `webview/report/`.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { ComparisonReport, RunReport } from "../report.ts";
+import { patternName } from "../vocabulary.ts";
+import { reportNotBuilt } from "./errors.ts";
+
+/** @throws {DenoiseError} `pipeline/report-not-built` when `npm run build` has not been run */
+export function renderRunReport(report: RunReport): string {
+  const { method, pattern } = report.recipe;
+  const title = `${report.source.name}, ${method} ${patternName(pattern)}: DenoiseRotator report`;
+  return page(title, { kind: "run", report });
+}
+
+/** @throws {DenoiseError} `pipeline/report-not-built` when `npm run build` has not been run */
+export function renderComparison(report: ComparisonReport): string {
+  return page(`${report.title}: DenoiseRotator comparison`, { kind: "comparison", report });
+}
+
+function page(title: string, payload: unknown): string {
+  const script = asset("report.js");
+  const style = asset("report.css");
+  // The policy lets exactly these two run and lets the page fetch nothing, whatever the data says.
+  const policy = `default-src 'none'; script-src '${sha256(script)}'; style-src '${sha256(style)}'`;
+  return [
+    "<!doctype html>",
+    '<html lang="en">',
+    "<head>",
+    '<meta charset="utf-8">',
+    `<meta http-equiv="Content-Security-Policy" content="${policy}">`,
+    '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    '<meta name="color-scheme" content="light dark">',
+    `<title>${escapeText(title)}</title>`,
+    `<style>${style}</style>`,
+    "</head>",
+    "<body>",
+    "<main><noscript>This report draws its charts with a script; the same figures are in denoise-report.json.</noscript></main>",
+    `<script type="application/json" id="denoise-data">${escapeJson(payload)}</script>`,
+    `<script>${script}</script>`,
+    "</body>",
+    "</html>",
+    "",
+  ].join("\n");
+}
+
+/** JSON that cannot end the script element it stands in: `<` only ever occurs inside strings, where it can be escaped. */
+export function escapeJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll("<", "\\u003c");
+}
+
+export function escapeText(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+function sha256(text: string): string {
+  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+}
+
+/** Beside this code when it is bundled into dist/, in dist/ when it runs from source. */
+function asset(name: "report.js" | "report.css"): string {
+  const places = [`./${name}`, `../../dist/${name}`].map((relative) =>
+    fileURLToPath(new URL(relative, import.meta.url)),
+  );
+  const file = places.find((place) => existsSync(place));
+  if (file === undefined) throw reportNotBuilt(places.at(-1) ?? name);
+  return readFileSync(file, "utf8").trimEnd();
+}

@@ -1,0 +1,113 @@
+/** What each tensor of the input becomes, decided from headers: the output's exact header before any work. */
+import {
+  isWeightDType,
+  type DType,
+  type TensorEntry,
+  type WeightDType,
+} from "../checkpoint/index.ts";
+import {
+  boundaryName,
+  EMBEDDING,
+  FINAL_NORM,
+  HEAD,
+  inputNormName,
+  postAttentionNormName,
+  biasName,
+  weightName,
+  type Model,
+} from "../model/index.ts";
+import { prunedCount } from "../method/index.ts";
+import type { Recipe } from "../report.ts";
+import { ROLES, type Pattern } from "../vocabulary.ts";
+import type { PlannedTensor, TensorFate } from "./plan.ts";
+import { scopes } from "./recipe.ts";
+
+/** Layers `i ≥ 1` at which R1 changes: they get a boundary matrix. */
+export function boundaryLayers(recipe: Recipe, layers: number): number[] {
+  if (recipe.rotation.kind === "none") return [];
+  return scopes(recipe.rotation, layers).flatMap(([first]) => (first > 0 ? [first] : []));
+}
+
+/** Zeros the pattern asks of a matrix: exact, by count. */
+export function plannedZeros(
+  pattern: Pattern,
+  rows: number,
+  cols: number,
+  perRow: boolean,
+): number {
+  if (pattern.kind === "nm") return (rows * cols * (pattern.of - pattern.keep)) / pattern.of;
+  const { share } = pattern;
+  return perRow ? rows * prunedCount(share, cols) : prunedCount(share, rows * cols);
+}
+
+/** In the order the output is laid out: the input's tensors, then what is added. */
+export function planTensors(model: Model, recipe: Recipe): PlannedTensor[] {
+  const { checkpoint, config, ends } = model;
+  const { d } = config.shape;
+  const rotated = recipe.rotation.kind !== "none";
+  const fates = new Map<string, TensorFate>();
+  for (let i = 0; i < config.layers; i++) {
+    for (const role of ROLES) fates.set(weightName(i, role), "pruned");
+    fates.set(inputNormName(i), "folded");
+    fates.set(postAttentionNormName(i), "folded");
+    if (!rotated) continue;
+    if (config.biases.includes("v")) fates.set(biasName(i, "v"), "rotated");
+    // Biases of what writes into the stream turn with it.
+    for (const role of ["o", "down"] as const) {
+      if (config.biases.includes(role)) fates.set(biasName(i, role), "rotated");
+    }
+  }
+  if (rotated) {
+    fates.set(ends.embedding, "rotated");
+    fates.set(ends.head, "rotated");
+    fates.set(FINAL_NORM, "folded");
+  }
+
+  const planned: PlannedTensor[] = [];
+  const stored = (dtype: DType): DType =>
+    isWeightDType(dtype) ? outputDtype(recipe, dtype) : dtype;
+  for (const entry of checkpoint.tensors.values()) {
+    const fate = fates.get(entry.name) ?? "copied";
+    planned.push({
+      name: entry.name,
+      dtype: stored(entry.dtype),
+      shape: entry.shape,
+      fate,
+      zeros: fate === "pruned" ? zerosOf(entry, recipe) : 0,
+    });
+  }
+  const has = (name: string) => checkpoint.tensors.has(name);
+  const add = (name: string, like: string, shape: readonly number[]) => {
+    const dtype = stored(checkpoint.tensors.get(like)?.dtype ?? "F32");
+    planned.push({ name, dtype, shape, fate: "added", zeros: 0 });
+  };
+  if (rotated) {
+    // Embedding and head rotate differently (the head takes the final norm's gain), so a tied pair becomes two.
+    if (!has(EMBEDDING)) add(EMBEDDING, ends.embedding, [config.vocabSize, d]);
+    if (!has(HEAD)) add(HEAD, ends.head, [config.vocabSize, d]);
+    for (const i of boundaryLayers(recipe, config.layers)) {
+      add(boundaryName(i), weightName(i, "q"), [d, d]);
+    }
+  }
+  return planned;
+}
+
+function zerosOf(entry: TensorEntry, recipe: Recipe): number {
+  const [rows = 0, cols = 0] = entry.shape;
+  return plannedZeros(recipe.pattern, rows, cols, recipe.method === "wanda");
+}
+
+export function outputDtype(recipe: Recipe, inputDtype: WeightDType): WeightDType {
+  switch (recipe.dtype) {
+    case "keep":
+      return inputDtype;
+    case "bf16":
+      return "BF16";
+    case "f16":
+      return "F16";
+    case "f32":
+      return "F32";
+    default:
+      return recipe.dtype satisfies never;
+  }
+}

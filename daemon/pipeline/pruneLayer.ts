@@ -1,0 +1,171 @@
+/**
+ * One layer from dense to finished: fold its rotation, prune group by group with fresh Hessians (true-sequential),
+ * and round to what will be stored. What it returns is what the output holds.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { decodeFloats, encodeFloats, type TensorData } from "../checkpoint/index.ts";
+import {
+  foldRotation,
+  pruneMagnitude,
+  pruneSparseGpt,
+  pruneWanda,
+  rotateValueBias,
+  type Rotation,
+} from "../method/index.ts";
+import {
+  biasName,
+  boundaryName,
+  inputNormName,
+  postAttentionNormName,
+  weightName,
+  type DecoderLayer,
+} from "../model/index.ts";
+import type { Fallback } from "../report.ts";
+import { INPUT_OF, PRUNE_GROUPS, ROLES, type Role } from "../vocabulary.ts";
+import type { StreamReader } from "./activations.ts";
+import { collectHessians } from "./collect.ts";
+import type { Run } from "./run.ts";
+
+/**
+ * The rotated, unpruned layer; the caller disposes it with `disposeLayer`.
+ * @param folded dense, norm gains folded
+ * @param basis R1 of the layer before, in whose basis the stream arrives; null before the first layer
+ * @param first whether this layer begins a scope, so that the stream must change basis
+ */
+export function rotatedLayer(
+  run: Run,
+  folded: DecoderLayer,
+  rotation: Rotation,
+  basis: tf.Tensor2D | null,
+  first: boolean,
+): DecoderLayer {
+  const { r1, r2 } = rotation;
+  const { v, o, down, ...others } = folded.biases;
+  const turned = (b: tf.Tensor1D): tf.Tensor1D =>
+    tf.tidy(() => tf.reshape(tf.matMul(tf.reshape(b, [1, -1]), r1), b.shape));
+  const biases: Partial<Record<Role, tf.Tensor1D>> = {};
+  for (const role of ROLES) {
+    const bias = others[role as keyof typeof others];
+    if (bias) biases[role] = bias.clone();
+  }
+  if (v) biases.v = rotateValueBias(v, r2);
+  if (o) biases.o = turned(o);
+  if (down) biases.down = turned(down);
+  return {
+    matrices: foldRotation(folded.matrices, rotation, run.model.config.shape),
+    biases,
+    inputNorm: folded.inputNorm.clone(),
+    postAttentionNorm: folded.postAttentionNorm.clone(),
+    entry: run.recipe.rotation.kind === "none" || !first ? null : changeOfBasis(r1, basis),
+  };
+}
+
+/** `M` of `x Mᵀ` from the basis of the layer before into R1's: `Mᵀ = basisᵀ R1`. */
+function changeOfBasis(r1: tf.Tensor2D, basis: tf.Tensor2D | null): tf.Tensor2D {
+  return basis ? tf.matMul(r1, basis, true, false) : tf.transpose(r1);
+}
+
+export interface PrunedLayer {
+  /** As the output stores it, for the stream to the next layer; disposed by the caller. */
+  readonly layer: DecoderLayer;
+  readonly stored: readonly TensorData[];
+  /** Stored weights, decoded. */
+  readonly written: Readonly<Record<Role, Float32Array>>;
+}
+
+/**
+ * @param rotated as {@link rotatedLayer} gives it; it stays the caller's
+ * @param stream enters the layer; null for magnitude
+ */
+export async function pruneLayer(
+  run: Run,
+  index: number,
+  rotated: DecoderLayer,
+  stream: StreamReader | null,
+  note: (fallback: Fallback) => void,
+): Promise<PrunedLayer> {
+  const { progress } = run;
+  const stored: TensorData[] = [];
+  const written: Partial<Record<Role, Float32Array>> = {};
+  const keep = async (name: string, t: tf.Tensor): Promise<Float32Array> => {
+    const dtype = run.dtypeOf(name);
+    const data = encodeFloats(dtype, await t.data<"float32">());
+    stored.push({ name, dtype, shape: t.shape, data });
+    return decodeFloats(dtype, data);
+  };
+
+  // From here on the layer is what will be stored, rounded, matrix by matrix as they are pruned.
+  const matrices: Record<Role, tf.Tensor2D> = { ...rotated.matrices };
+  const biases: Partial<Record<Role, tf.Tensor1D>> = {};
+  for (const role of ROLES) {
+    const bias = rotated.biases[role];
+    if (bias) biases[role] = tf.tensor1d(await keep(biasName(index, role), bias));
+  }
+  await keep(inputNormName(index), rotated.inputNorm);
+  await keep(postAttentionNormName(index), rotated.postAttentionNorm);
+  let entry = rotated.entry;
+  if (entry && index > 0) {
+    entry = tf.tensor2d(await keep(boundaryName(index), entry), entry.shape);
+  } else if (entry) {
+    entry = entry.clone();
+  }
+  const layer = (): DecoderLayer => ({
+    matrices,
+    biases,
+    inputNorm: rotated.inputNorm,
+    postAttentionNorm: rotated.postAttentionNorm,
+    entry,
+  });
+
+  for (const [g, group] of PRUNE_GROUPS.entries()) {
+    const kind = INPUT_OF[group[0] ?? "q"];
+    const passes = {
+      layer: layer(),
+      index,
+      context: run.context,
+      signal: run.signal,
+      onProgress: (share: number) => {
+        progress.at((g + share * 0.9) / PRUNE_GROUPS.length);
+      },
+    };
+    const hessian = stream ? (await collectHessians(stream, [kind], passes))[kind] : null;
+    for (const role of group) {
+      const pruned = await pruneMatrix(run, index, role, matrices[role], hessian, note);
+      const values = await keep(weightName(index, role), pruned);
+      pruned.dispose();
+      written[role] = values;
+      if (matrices[role] !== rotated.matrices[role]) matrices[role].dispose();
+      matrices[role] = tf.tensor2d(values, matrices[role].shape);
+    }
+    hessian?.dispose();
+  }
+  return {
+    layer: {
+      ...layer(),
+      inputNorm: rotated.inputNorm.clone(),
+      postAttentionNorm: rotated.postAttentionNorm.clone(),
+    },
+    stored,
+    written: written as Record<Role, Float32Array>,
+  };
+}
+
+async function pruneMatrix(
+  run: Run,
+  layer: number,
+  role: Role,
+  w: tf.Tensor2D,
+  hessian: tf.Tensor2D | null,
+  note: (fallback: Fallback) => void,
+): Promise<tf.Tensor2D> {
+  const { method, pattern, blockSize, damping } = run.recipe;
+  if (method === "magnitude") return pruneMagnitude(w, pattern).weights;
+  if (hessian === null) throw new RangeError(`${method} needs a Hessian`);
+  if (method === "wanda") return pruneWanda(w, hessian, pattern).weights;
+  const pruned = await pruneSparseGpt(w, hessian, { pattern, blockSize, damping });
+  if (pruned.damping > damping) {
+    const what = `damping raised from ${damping} to ${pruned.damping}: the Hessian was not positive definite`;
+    note({ layer, role, what });
+  }
+  return pruned.weights;
+}

@@ -1,0 +1,78 @@
+/** A learned rotation on disk, kept for scopes of several layers until all of them are pruned. */
+import * as tf from "@tensorflow/tfjs-core";
+import { z } from "zod";
+import {
+  encodeFloats,
+  openCheckpoint,
+  writeSafetensors,
+  type Checkpoint,
+  type TensorData,
+} from "../checkpoint/index.ts";
+import type { Rotation } from "../method/index.ts";
+import type { CurvePoint, Fallback } from "../report.ts";
+import { OBJECTIVES, ROLES } from "../vocabulary.ts";
+import { corruptWork } from "./errors.ts";
+
+export interface SavedRotation {
+  /** R2 of the scope's layers one after the other. */
+  readonly rotation: Rotation;
+  readonly curve: readonly CurvePoint[];
+  readonly fallbacks: readonly Fallback[];
+}
+
+const learningSchema = z.object({
+  curve: z.array(z.object({ step: z.number(), objective: z.enum(OBJECTIVES), loss: z.number() })),
+  fallbacks: z.array(
+    z.object({ layer: z.number(), role: z.enum([...ROLES, "rotation"]), what: z.string() }),
+  ),
+});
+
+export async function writeRotationFile(path: string, saved: SavedRotation): Promise<void> {
+  const { rotation, ...learning } = saved;
+  await writeSafetensors(path, await rotationTensors(rotation), {
+    learning: JSON.stringify(learning),
+  });
+}
+
+/** @throws pipeline/corrupt-work */
+export async function readRotationFile(path: string): Promise<SavedRotation> {
+  const file = await openCheckpoint(path);
+  try {
+    const learning = learningSchema.parse(JSON.parse(file.metadata["learning"] ?? ""));
+    return { rotation: await readRotation(file), ...learning };
+  } catch (cause) {
+    throw corruptWork(path, cause instanceof Error ? cause.message : "unreadable");
+  } finally {
+    await file.close();
+  }
+}
+
+const R1 = "work.r1";
+const R2 = "work.r2";
+
+export async function rotationTensors({ r1, r2 }: Rotation): Promise<TensorData[]> {
+  return [await floatTensor(R1, r1), await floatTensor(R2, r2)];
+}
+
+export async function readRotation(file: Checkpoint): Promise<Rotation> {
+  return {
+    r1: (await readTensor(file, R1)) as tf.Tensor2D,
+    r2: (await readTensor(file, R2)) as tf.Tensor3D,
+  };
+}
+
+export async function floatTensor(name: string, t: tf.Tensor): Promise<TensorData> {
+  return {
+    name,
+    dtype: "F32",
+    shape: t.shape,
+    data: encodeFloats("F32", await t.data<"float32">()),
+  };
+}
+
+/** @throws pipeline/corrupt-work */
+export async function readTensor(file: Checkpoint, name: string): Promise<tf.Tensor> {
+  const entry = file.tensors.get(name);
+  if (!entry) throw corruptWork(file.root, `tensor ${name} is missing`);
+  return tf.tensor(await file.readFloats(name), [...entry.shape]);
+}

@@ -1,0 +1,188 @@
+/**
+ * The work of an unfinished run, `.denoise-rotator/<output name>/` beside the output:
+ *
+ *     run.json                     what was asked, of which input, on which device: a resumed run must match it
+ *     lock                         the process at work
+ *     layer-00003.safetensors      a finished layer (layerFile.ts); its existence is what "finished" means
+ *     rotation-00000.safetensors   rotation learned for a scope of several layers, before its layers are pruned
+ *     metric-00003.safetensors     what that rotation knows of the calibration data (metricStore.ts)
+ *     stream-00003.f32             residual stream entering layer 3 (activations.ts)
+ *     perplexity.json              evaluation rows already measured
+ *
+ * Every file appears under its name only when it is whole, so the folder is resumable after a kill at any moment.
+ */
+import { mkdir, open, readFile, rename, rm, rmdir } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { z } from "zod";
+import type { PerplexityRow, Recipe } from "../report.ts";
+import {
+  corruptWork,
+  nothingToResume,
+  resumeMismatch,
+  runInProgress,
+  unfinishedRun,
+} from "./errors.ts";
+
+const FORMAT = 1;
+
+/** What a resumed run must have in common with the one it continues. */
+export interface RunIdentity {
+  readonly version: string;
+  readonly fingerprint: string;
+  readonly device: string;
+  readonly recipe: Recipe;
+  /** SHA-256 of each calibration file. */
+  readonly calibration: readonly string[];
+}
+
+export interface WorkFolder {
+  readonly path: string;
+  layer(i: number): string;
+  rotation(first: number): string;
+  metric(i: number): string;
+  stream(i: number): string;
+  scratch(name: string): string;
+  readPerplexity(): Promise<PerplexityRow[]>;
+  writePerplexity(rows: readonly PerplexityRow[]): Promise<void>;
+  /** Gives up the lock and leaves the folder to be resumed. */
+  release(): Promise<void>;
+  /** The run is over: removes the folder, and its parent if that is empty. */
+  remove(): Promise<void>;
+}
+
+export function workPath(out: string): string {
+  const target = resolve(out);
+  return join(dirname(target), ".denoise-rotator", basename(target));
+}
+
+/**
+ * @throws pipeline/unfinished-run, pipeline/nothing-to-resume, pipeline/resume-mismatch, pipeline/run-in-progress
+ */
+export async function openWorkFolder(
+  out: string,
+  identity: RunIdentity,
+  resume: boolean,
+): Promise<WorkFolder> {
+  const path = workPath(out);
+  const runFile = join(path, "run.json");
+  const exists = existsSync(runFile);
+  if (exists && !resume) throw unfinishedRun(path);
+  if (!exists && resume) throw nothingToResume(path);
+  await mkdir(path, { recursive: true });
+  await lock(path);
+  try {
+    if (exists) await compareIdentity(runFile, identity);
+    else await writeJson(runFile, { format: FORMAT, ...identity });
+  } catch (error) {
+    await rm(join(path, "lock"), { force: true });
+    throw error;
+  }
+
+  const numbered = (name: string, i: number, suffix: string) =>
+    join(path, `${name}-${String(i).padStart(5, "0")}.${suffix}`);
+  const perplexityFile = join(path, "perplexity.json");
+  return {
+    path,
+    layer: (i) => numbered("layer", i, "safetensors"),
+    rotation: (first) => numbered("rotation", first, "safetensors"),
+    metric: (i) => numbered("metric", i, "safetensors"),
+    stream: (i) => numbered("stream", i, "f32"),
+    scratch: (name) => join(path, name),
+    async readPerplexity() {
+      const text = await readFile(perplexityFile, "utf8").catch(() => "[]");
+      const rows = perplexitySchema.safeParse(parsed(perplexityFile, text));
+      if (!rows.success) throw corruptWork(perplexityFile, "is not what this program wrote");
+      return rows.data;
+    },
+    writePerplexity: (rows) => writeJson(perplexityFile, rows),
+    release: () => rm(join(path, "lock"), { force: true }),
+    async remove() {
+      await rm(path, { recursive: true, force: true });
+      // Fails where other runs have their work there: then it stays.
+      await rmdir(dirname(path)).catch(() => undefined);
+    },
+  };
+}
+
+const perplexitySchema = z.array(
+  z.object({
+    label: z.enum(["dense", "pruned", "rotated + pruned"]),
+    perplexity: z.number(),
+    tokens: z.number(),
+    windows: z.number(),
+    seqLen: z.number(),
+    textSha256: z.string(),
+  }),
+);
+
+async function compareIdentity(runFile: string, now: RunIdentity): Promise<void> {
+  const before = z
+    .looseObject({ format: z.literal(FORMAT), recipe: z.looseObject({}) })
+    .safeParse(parsed(runFile, await readFile(runFile, "utf8")));
+  if (!before.success) throw corruptWork(runFile, "is not what this version of the program wrote");
+  const flat = (run: Record<string, unknown>): Record<string, unknown> => {
+    const { recipe, ...rest } = run;
+    return { ...rest, ...(recipe as object) };
+  };
+  const then = flat(before.data);
+  for (const [key, value] of Object.entries(flat({ ...now }))) {
+    const [a, b] = [JSON.stringify(then[key]), JSON.stringify(value)];
+    if (a !== b) throw resumeMismatch(LABELS[key] ?? key, a ?? "(nothing)", b);
+  }
+}
+
+const LABELS: Readonly<Record<string, string>> = {
+  version: "program version",
+  fingerprint: "an input checkpoint of fingerprint",
+  device: "device",
+  calibration: "calibration files of SHA-256",
+};
+
+function parsed(file: string, text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw corruptWork(file, `is not JSON (${cause instanceof Error ? cause.message : "?"})`);
+  }
+}
+
+/** Temporary sibling, fsync, rename. */
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  const partial = `${path}.partial`;
+  const handle = await open(partial, "w");
+  try {
+    await handle.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(partial, path);
+}
+
+/** The lock names its process, so that one left by a kill is recognised and taken over. */
+async function lock(path: string): Promise<void> {
+  const file = join(path, "lock");
+  for (;;) {
+    try {
+      const handle = await open(file, "wx");
+      await handle.writeFile(String(process.pid));
+      await handle.close();
+      return;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    }
+    const pid = Number(await readFile(file, "utf8").catch(() => ""));
+    if (pid > 0 && pid !== process.pid && isAlive(pid)) throw runInProgress(path, pid);
+    await rm(file, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}

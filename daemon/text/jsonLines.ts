@@ -1,0 +1,49 @@
+/** One line of a JSON Lines file. */
+import * as errors from "./errors.ts";
+
+/**
+ * Text of one record, null where it has none.
+ *
+ * @param number the line's number, from 1
+ * @throws text/malformed-line, text/field-missing, text/field-not-text
+ */
+export function parseRecord(
+  file: string,
+  number: number,
+  line: string,
+  field: string,
+): string | null {
+  let record: unknown;
+  try {
+    record = JSON.parse(line);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint =
+      line.trim() === "[" ? arrayHint(file) : line.trim() === "{" ? objectHint(file) : "";
+    throw errors.malformedLine(file, number, `not one JSON value (${reason}).${hint}`, cause);
+  }
+  if (typeof record !== "object" || record === null || Array.isArray(record)) {
+    const hint = Array.isArray(record) ? arrayHint(file) : "";
+    throw errors.malformedLine(
+      file,
+      number,
+      `${kind(record)} where an object is needed, such as {"${field}": "…"}.${hint}`,
+    );
+  }
+  const place = `${file}, line ${number}`;
+  if (!Object.hasOwn(record, field)) throw errors.fieldMissing(place, field, Object.keys(record));
+  const value: unknown = (record as Record<string, unknown>)[field];
+  if (value === null || typeof value === "string") return value;
+  throw errors.fieldNotText(place, field, kind(value));
+}
+
+const arrayHint = (file: string) =>
+  ` Each line must be an object of its own; a file that is one array becomes that with: jq -c '.[]' ${file}`;
+const objectHint = (file: string) =>
+  ` Each line must be a whole object; one spread over lines becomes that with: jq -c . ${file}`;
+
+function kind(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

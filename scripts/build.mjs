@@ -1,0 +1,92 @@
+/**
+ * Builds everything that ships into dist/: `node scripts/build.mjs`, or only the parts named, as in
+ * `node scripts/build.mjs report`. Prints what is in dist/ with sizes.
+ */
+import { spawnSync } from "node:child_process";
+import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const at = (...parts) => path.join(root, ...parts);
+const dist = at("dist");
+
+/** Native or very large packages: loaded from node_modules at run time, where they are installed. */
+const EXTERNAL = ["koffi", "webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"];
+
+const common = { bundle: true, absWorkingDir: root, logLevel: "warning", sourcemap: false };
+
+/** Packages in CommonJS call `require` and read `__dirname`, which ESM does not have. */
+const NODE_BANNER = [
+  'import { createRequire as __createRequire } from "node:module";',
+  'import { fileURLToPath as __fileURLToPath } from "node:url";',
+  "const require = __createRequire(import.meta.url);",
+  "const __filename = __fileURLToPath(import.meta.url);",
+  'const __dirname = __fileURLToPath(new URL(".", import.meta.url));',
+].join("\n");
+
+function buildKernels() {
+  const { status } = spawnSync(process.execPath, ["scripts/build-kernels.mjs"], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (status !== 0) throw new Error("scripts/build-kernels.mjs failed");
+}
+
+async function buildCli() {
+  await build({
+    ...common,
+    entryPoints: [at("daemon/cli.ts")],
+    outfile: path.join(dist, "cli.js"),
+    platform: "node",
+    target: "node20",
+    format: "esm",
+    external: EXTERNAL,
+    banner: { js: NODE_BANNER },
+  });
+}
+
+/** The report's script and style, which `daemon/pipeline/htmlReport.ts` puts into every page it writes. */
+async function buildReport() {
+  await build({
+    ...common,
+    entryPoints: { report: at("webview/report/main.ts") },
+    outdir: dist,
+    platform: "browser",
+    target: "es2022",
+    format: "iife",
+    minify: true,
+    legalComments: "none",
+  });
+  await build({
+    ...common,
+    entryPoints: { report: at("webview/report/report.css") },
+    outdir: dist,
+    minify: true,
+    target: "chrome120",
+  });
+}
+
+/** TensorFlow.js looks for its WebAssembly beside the code that loads it. */
+async function copyWasm() {
+  const from = at("node_modules/@tensorflow/tfjs-backend-wasm/dist");
+  for (const name of await readdir(from)) {
+    if (name.endsWith(".wasm")) await copyFile(path.join(from, name), path.join(dist, name));
+  }
+}
+
+const PARTS = { kernels: buildKernels, wasm: copyWasm, report: buildReport, cli: buildCli };
+
+const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
+const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
+if (unknown.length > 0) {
+  console.error(`Unknown part ${unknown.join(", ")}; there are ${Object.keys(PARTS).join(", ")}.`);
+  process.exit(2);
+}
+await mkdir(dist, { recursive: true });
+for (const name of names) await PARTS[name]();
+for (const name of (await readdir(dist)).sort()) {
+  const { size } = await stat(path.join(dist, name));
+  console.log(`${(size / 1024).toFixed(0).padStart(7)} KB  dist/${name}`);
+}

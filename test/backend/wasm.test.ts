@@ -1,0 +1,72 @@
+import { readFile } from "node:fs/promises";
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, test } from "vitest";
+import { openBackend } from "../../daemon/backend/index.ts";
+import { findBlas } from "../../daemon/backend/wasm/blas.ts";
+import { buildKernels } from "../../scripts/build-kernels.mjs";
+import { backendLaws } from "./laws.ts";
+
+beforeAll(async () => {
+  await buildKernels();
+});
+
+backendLaws("wasm without BLAS", () => openBackend("wasm", { blas: false }));
+
+const search = await findBlas();
+describe.skipIf(search.blas === undefined)(
+  `with BLAS${search.blas ? "" : ` (${search.why})`}`,
+  () => {
+    backendLaws("wasm", () => openBackend("wasm"));
+  },
+);
+
+test("says what computes, and why", async () => {
+  const plain = await openBackend("wasm", { blas: false });
+  expect(plain).toMatchObject({
+    device: "wasm",
+    description: "wasm without BLAS (not asked for)",
+    reason: "asked for",
+  });
+  await plain.dispose();
+  const best = await openBackend("wasm");
+  expect(best.description).toBe(
+    search.blas ? `wasm with ${search.blas.description}` : `wasm without BLAS (${search.why})`,
+  );
+  await best.dispose();
+});
+
+test("an allocation that cannot be is an error, not an overwritten heap", async () => {
+  const backend = await openBackend("wasm", { blas: false });
+  const kept = tf.tensor1d([1, 2, 3]);
+  // 5 GiB: more than 2³² bytes, which the allocator would take for 1 GiB.
+  expect(() => tf.zeros([5, 2 ** 28])).toThrow(
+    expect.objectContaining({ code: "backend/out-of-memory" }),
+  );
+  expect([...(await kept.data())]).toEqual([1, 2, 3]);
+  kept.dispose();
+  await backend.dispose();
+});
+
+test("kernels.wasm brings no data of its own into the memory it shares", async () => {
+  const { path } = await buildKernels();
+  expect(sectionIds(await readFile(path))).not.toContain(DATA_SECTION);
+});
+
+const DATA_SECTION = 11;
+
+/** Section ids of a WASM binary: 8 bytes of header, then id, LEB128 size, content. */
+function sectionIds(binary: Uint8Array): number[] {
+  const ids: number[] = [];
+  let at = 8;
+  while (at < binary.length) {
+    ids.push(binary[at++] ?? NaN);
+    let size = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = binary[at++] ?? 0;
+      size |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    at += size;
+  }
+  return ids;
+}

@@ -1,0 +1,22 @@
+/** A headless Chromium for the page tests, or the reason why there is none. */
+import { existsSync } from "node:fs";
+import sparticuz from "@sparticuz/chromium";
+import { type Browser, chromium } from "playwright-core";
+
+export type Launched =
+  { readonly browser: Browser } | { readonly browser?: undefined; readonly reason: string };
+
+const SYSTEM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** The system's browser if there is one, else the one inside `@sparticuz/chromium`. */
+export async function launch(): Promise<Launched> {
+  try {
+    const system = SYSTEM.find((path) => existsSync(path));
+    const executablePath = system ?? (await sparticuz.executablePath());
+    const args = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"];
+    return { browser: await chromium.launch({ executablePath, args, headless: true }) };
+  } catch (error) {
+    const what = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+    return { reason: `no headless Chromium here: ${what}` };
+  }
+}

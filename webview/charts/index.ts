@@ -1,0 +1,32 @@
+/**
+ * The charts, used by the HTML report and the editor's webviews alike: each a function of a container, data and
+ * options that replaces the container's content. Colours of everything but data come from `charts.css`.
+ */
+export { curvesChart, learnedCurves, type CurveLayer, type CurvesOptions } from "./curves.ts";
+export { depthChart, type DepthOptions, type DepthPoint } from "./depth.ts";
+export { emptyState, h, responsive, type Child } from "./element.ts";
+export { FIGURES, ROTATED_FIGURES, UNROTATED_FIGURES, type FigureName } from "./figures.ts";
+export * as format from "./format.ts";
+export { importanceHistogram, type HistogramData, type HistogramOptions } from "./histogram.ts";
+export {
+  layerMap,
+  type LayerMapData,
+  type LayerMapOptions,
+  type MappedLayer,
+  type MatrixId,
+} from "./layerMap.ts";
+export { lorenzChart, lorenzSentence, type LorenzOptions } from "./lorenzChart.ts";
+export { matrixView, type MatrixViewOptions } from "./matrixView.ts";
+export {
+  perplexityChart,
+  recovered,
+  type PerplexityData,
+  type PerplexityPair,
+} from "./perplexity.ts";
+export {
+  sparsityChart,
+  sparsitySentence,
+  type SparsityOptions,
+  type SparsityPoint,
+} from "./sparsity.ts";
+export { dataTable, toCsv, type Column, type TableOptions } from "./table.ts";

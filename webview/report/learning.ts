@@ -1,0 +1,127 @@
+/** "What rotation learned": loss by step, and entropy and pruned mass of every layer before and after. */
+import type { LayerReport, RunReport } from "../../daemon/report.ts";
+import {
+  type Column,
+  curvesChart,
+  dataTable,
+  depthChart,
+  format,
+  h,
+  learnedCurves,
+  responsive,
+} from "../charts/index.ts";
+import { details, type Level, paragraph, section } from "./controls.ts";
+import { isRotated, scopeWords } from "./words.ts";
+
+export function learning(report: RunReport, level: Level): HTMLElement {
+  const rotated = isRotated(report.recipe);
+  const entropy = depth(report, "entropy", "entropy, nats", format.tick, false);
+  const mass = depth(report, "prunedMass", "pruned mass", (v) => format.percent(v, 0), true);
+  const table = h("div");
+  dataTable(
+    table,
+    { columns: LAYER_COLUMNS, rows: report.layers },
+    { caption: "Entropy and pruned mass by layer", sortable: false },
+  );
+  return section(
+    level,
+    rotated ? "What rotation learned" : "Entropy and pruned mass by layer",
+    ...(rotated
+      ? [
+          paragraph(
+            `${capital(scopeWords(report.recipe.rotation))}, ${format.count(report.recipe.steps)} steps on the ${report.recipe.objective} objective.`,
+          ),
+          curves(report),
+        ]
+      : [
+          paragraph(
+            "Not rotated: nothing was learned, and every figure is the same before and after.",
+          ),
+        ]),
+    h("div", { class: "page-columns" }, entropy, mass),
+    paragraph(
+      "Entropy is that of the importance, normalised along the axis that rotation acts on and summed: the paper's objective. " +
+        "Pruned mass is the share of importance that the pattern deletes, averaged over the seven matrices.",
+      "dr-note",
+    ),
+    details("Show as a table", table),
+  );
+}
+
+function curves(report: RunReport): HTMLElement {
+  const chart = h("div", { class: "page-chart" });
+  const learned = learnedCurves(report.layers);
+  let layer = learned[0]?.first ?? 0;
+  const redraw = responsive(chart, (width) => {
+    curvesChart(chart, report.layers, { width, layer });
+  });
+  if (learned.length < 2) return chart;
+
+  const select = h(
+    "select",
+    { class: "page-select" },
+    ...learned.map((c) =>
+      h(
+        "option",
+        { value: c.first },
+        c.first === c.last ? `layer ${c.first}` : `layers ${format.range(c.first, c.last)}`,
+      ),
+    ),
+  );
+  select.addEventListener("change", () => {
+    layer = Number(select.value);
+    redraw();
+  });
+  return h("div", {}, h("label", { class: "page-field" }, "Highlight ", select), chart);
+}
+
+function depth(
+  report: RunReport,
+  key: "entropy" | "prunedMass",
+  label: string,
+  write: (value: number) => string,
+  fromZero: boolean,
+): HTMLElement {
+  const chart = h("div", { class: "page-chart" });
+  responsive(chart, (width) => {
+    depthChart(
+      chart,
+      report.layers.map((l) => ({ layer: l.index, ...l[key] })),
+      { width, label, format: write, rotated: isRotated(report.recipe), fromZero },
+    );
+  });
+  return chart;
+}
+
+const LAYER_COLUMNS: readonly Column<LayerReport>[] = [
+  { label: "layer", value: (l) => l.index },
+  {
+    label: "entropy before",
+    value: (l) => l.entropy.before,
+    format: (l) => format.figure(l.entropy.before),
+  },
+  {
+    label: "entropy after",
+    value: (l) => l.entropy.after,
+    format: (l) => format.figure(l.entropy.after),
+  },
+  {
+    label: "pruned mass before",
+    value: (l) => l.prunedMass.before,
+    format: (l) => format.percent(l.prunedMass.before),
+  },
+  {
+    label: "pruned mass after",
+    value: (l) => l.prunedMass.after,
+    format: (l) => format.percent(l.prunedMass.after),
+  },
+  {
+    label: "last loss",
+    value: (l) => l.curve.at(-1)?.loss ?? 0,
+    format: (l) => (l.curve.length === 0 ? "–" : format.figure(l.curve.at(-1)?.loss ?? 0)),
+  },
+];
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
