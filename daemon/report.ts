@@ -118,8 +118,9 @@ export interface Fallback {
 export interface SelfTest {
   /** max |logit difference| of the rotated, unpruned model against the dense one on a calibration window. */
   readonly maxAbsDifference: number;
-  /** max |logit| of the dense model on that window; the tolerance is relative to it. */
+  /** max |logit| of the dense model on that window. */
   readonly maxAbsLogit: number;
+  /** The largest difference that passes; chosen in proportion to `maxAbsLogit`. */
   readonly tolerance: number;
   /** Tensors and zeros counted in the written folder after it was opened again. */
   readonly reopened: { readonly tensors: number; readonly zeros: number };

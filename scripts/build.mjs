@@ -3,7 +3,7 @@
  * `node scripts/build.mjs report`. Prints what is in dist/ with sizes.
  */
 import { spawnSync } from "node:child_process";
-import { copyFile, mkdir, readdir, stat } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -49,8 +49,9 @@ async function buildCli() {
 
 /** The report's script and style, which `daemon/pipeline/htmlReport.ts` puts into every page it writes. */
 async function buildReport() {
-  await build({
+  const script = await build({
     ...common,
+    write: false,
     entryPoints: { report: at("webview/report/main.ts") },
     outdir: dist,
     platform: "browser",
@@ -59,13 +60,20 @@ async function buildReport() {
     minify: true,
     legalComments: "none",
   });
-  await build({
+  const style = await build({
     ...common,
+    write: false,
     entryPoints: { report: at("webview/report/report.css") },
     outdir: dist,
     minify: true,
     target: "chrome120",
   });
+  // Renamed into place: a run or a test that is reading them must not see half a file.
+  for (const { path: file, contents } of [...script.outputFiles, ...style.outputFiles]) {
+    const temporary = `${file}.${process.pid}`;
+    await writeFile(temporary, contents);
+    await rename(temporary, file);
+  }
 }
 
 /** TensorFlow.js looks for its WebAssembly beside the code that loads it. */

@@ -36,6 +36,15 @@ export function startFailed(device: string, cause: unknown): DenoiseError {
   );
 }
 
+/** One tensor is larger than the device can hold at all. */
+export function tensorTooLarge(bytes: number, limit: number): DenoiseError {
+  return failed(
+    "tensor-too-large",
+    `wasm: a tensor of ${gib(bytes)} is larger than the ${gib(limit)} that one can have. ` +
+      `Use fewer or shorter calibration windows, or a device with more memory (--device).`,
+  );
+}
+
 /** The WASM heap is full. TensorFlow.js would go on writing at address 0. */
 export function outOfMemory(bytes: number, limit: number): DenoiseError {
   return failed(

@@ -21,6 +21,16 @@ export interface DeviceReport {
   readonly remedy?: string;
 }
 
+/** Why something is not there, and the one command that brings it, where one does. */
+export interface Absence {
+  readonly why: string;
+  readonly remedy?: string;
+}
+
+export function missing({ why, remedy }: Absence): Pick<DeviceReport, "missing" | "remedy"> {
+  return remedy === undefined ? { missing: why } : { missing: why, remedy };
+}
+
 export interface OpenOptions {
   /** wasm only: hand matrix products to a system BLAS where one is found. Default true. */
   readonly blas?: boolean;

@@ -45,7 +45,8 @@ export function findKeyDefect(text: string): KeyDefect {
         keyExpected = false;
         break;
       case ",":
-        keyExpected = open.at(-1) instanceof Set;
+        // Inside an array there are no keys, whatever this says.
+        keyExpected = true;
         break;
       default:
     }

@@ -24,7 +24,7 @@ export async function assertOutputAllowed(outDir: string, inputRoot: string): Pr
 
   const stats = await statIfThere(out);
   if (stats && !stats.isDirectory()) throw errors.outputNotFolder(out);
-  if (stats && (await readdir(out)).length > 0) throw errors.outputExists(out);
+  if (stats && (await namesIn(out)).length > 0) throw errors.outputExists(out);
 
   let parent = dirname(out);
   let parentStats = await statIfThere(parent);
@@ -38,6 +38,11 @@ export async function assertOutputAllowed(outDir: string, inputRoot: string): Pr
   });
   return out;
 }
+
+const namesIn = (path: string): Promise<string[]> =>
+  readdir(path).catch((cause: unknown) => {
+    throw errors.outputError(path, 0, cause);
+  });
 
 /** `path` with the links of its existing part resolved. */
 async function realPathOf(path: string): Promise<string> {

@@ -148,6 +148,8 @@ export class CheckpointWriter {
     try {
       await action();
     } catch (cause) {
+      // `abort` closes the files under the writes that still run.
+      if (this.#state === "closed") throw errors.writerClosed(this.dir);
       // After a failed write the bytes on disk are unknown: only `abort` is possible.
       if (this.#state === "open") this.#state = "failed";
       throw errors.outputError(this.dir, this.plan.totalBytes, cause);

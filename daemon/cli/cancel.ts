@@ -36,7 +36,7 @@ export async function interruptible<T>(
     }
     interruption.announce();
     timer = setTimeout(stop, PATIENCE_MS);
-    controller.abort(cancelled());
+    controller.abort();
   });
   try {
     return await work(controller.signal);

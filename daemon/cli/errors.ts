@@ -33,4 +33,4 @@ export const sampleMissing = (file: string): DenoiseError =>
       `"node scripts/sample/make.mjs".`,
   );
 
-export const cancelled = (): DenoiseError => coded("cli", "cancelled")("cancelled", "Cancelled.");
+export const cancelled = (): DenoiseError => coded("cli", "cancelled")("cancelled", "Stopped.");

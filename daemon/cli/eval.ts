@@ -4,9 +4,8 @@ import { screenFor, writeJson } from "./context.ts";
 import type { Context } from "./context.ts";
 import type { EvalRequest } from "./options.ts";
 import { createRunView } from "./prune/runView.ts";
+import { facts } from "./terminal/facts.ts";
 import { duration, integer, significant } from "./terminal/numbers.ts";
-import { table } from "./terminal/table.ts";
-import { printable } from "./terminal/text.ts";
 
 export async function evalCommand(context: Context, { options, json }: EvalRequest): Promise<void> {
   const { io, engine } = context;
@@ -30,8 +29,7 @@ export async function evalCommand(context: Context, { options, json }: EvalReque
     const { style } = screen;
     screen.print(
       "",
-      ...table(
-        [{ title: "" }, { title: "" }],
+      ...facts(
         [
           ["perplexity", style.bold(significant(result.perplexity))],
           [
@@ -39,9 +37,10 @@ export async function evalCommand(context: Context, { options, json }: EvalReque
             `${integer(result.tokens)} tokens in ${integer(result.windows)} windows of ${integer(result.seqLen)}`,
           ],
           ["text", `sha256 ${result.textSha256}`],
-          ["device", printable(result.device)],
           ["time", duration(result.seconds)],
-        ].map(([name = "", text = ""]) => [`  ${style.dim(name)}`, text]),
+        ],
+        screen.columns,
+        style,
       ),
       "",
     );

@@ -1,7 +1,7 @@
 /** A command line from its words to its exit code: the one place of this side where errors end. */
 import { CommanderError } from "commander";
-import packageJson from "../../package.json" with { type: "json" };
 import { DenoiseError, exitCode } from "../errors.ts";
+import { VERSION } from "../version.ts";
 import type { Context } from "./context.ts";
 import { writeJson } from "./context.ts";
 import { demoCommand } from "./demo/command.ts";
@@ -44,7 +44,7 @@ export async function runCli(argv: readonly string[], io: Io, engine: Engine): P
 async function parse(argv: readonly string[], io: Io, actions: Actions): Promise<void> {
   const columns = Math.min(io.stdout.columns ?? 110, 110);
   const program = createProgram(
-    packageJson.version,
+    VERSION,
     actions,
     {
       writeOut: (text) => io.stdout.write(text),
@@ -88,8 +88,10 @@ const errorJson = (error: unknown) => ({
 function errorText(error: unknown, env: Io["env"], style: Style): string {
   const stack = error instanceof Error && env[DEBUG] ? `${stackOf(error)}\n` : "";
   if (error instanceof DenoiseError) {
-    const label = error.kind === "cancelled" ? style.yellow("cancelled:") : style.red("error:");
-    return `${label} ${printable(error.message)} ${style.dim(`[${error.code}]`)}\n${stack}`;
+    const message = printable(error.message);
+    const text =
+      error.kind === "cancelled" ? style.yellow(message) : `${style.red("error:")} ${message}`;
+    return `${text} ${style.dim(`[${error.code}]`)}\n${stack}`;
   }
   const hint = env[DEBUG]
     ? "Please report it with this stack."

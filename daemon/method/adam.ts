@@ -34,7 +34,7 @@ export function startAdam(blocks: number, n: number): AdamState {
   };
 }
 
-export interface AdamMove {
+export interface AdamMove extends tf.TensorContainerObject {
   readonly r: tf.Tensor3D;
   readonly state: AdamState;
 }

@@ -64,6 +64,6 @@ export const nonFiniteWeights = (file: string, name: string, count: number): Den
 export const nonFiniteActivations = (layer: number): DenoiseError =>
   failed(
     "non-finite-activations",
-    `The activations after layer ${layer} are NaN or infinite. If the checkpoint runs elsewhere in bfloat16, ` +
+    `The activations of layer ${layer} are NaN or infinite. If the checkpoint runs elsewhere in bfloat16, ` +
       `its values may exceed this device's range: try --device wasm, which computes in float32.`,
   );

@@ -1,6 +1,6 @@
 /** Running calibration windows through one layer: to see the inputs of its matrices, or to pass the stream on. */
 import * as tf from "@tensorflow/tfjs-core";
-import { createAccumulator, type HessianAccumulator } from "../method/index.ts";
+import { allFinite, createAccumulator, type HessianAccumulator } from "../method/index.ts";
 import {
   countNonFinite,
   decoderLayer,
@@ -25,6 +25,7 @@ const inputSize = (kind: InputKind, s: LayerShape): number =>
 
 /**
  * Hessians `2/N · XᵀX` of the asked input kinds over all windows; the layer is run only as far as the last of them.
+ * @throws model/non-finite-activations naming the layer
  */
 export async function collectHessians<K extends InputKind>(
   stream: StreamReader,
@@ -47,9 +48,13 @@ export async function collectHessians<K extends InputKind>(
       return Promise.resolve();
     });
     const { windows } = stream.shape;
-    return Object.fromEntries(
+    const hessians = Object.fromEntries(
       kinds.map((kind) => [kind, accumulators.get(kind)?.result(windows)]),
     ) as Record<K, tf.Tensor2D>;
+    for (const hessian of Object.values<tf.Tensor2D>(hessians)) {
+      if (!(await allFinite(hessian))) throw modelErrors.nonFiniteActivations(index);
+    }
+    return hessians;
   } finally {
     for (const accumulator of accumulators.values()) accumulator.dispose();
   }

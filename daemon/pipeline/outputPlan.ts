@@ -18,7 +18,7 @@ import {
 } from "../model/index.ts";
 import { prunedCount } from "../method/index.ts";
 import type { Recipe } from "../report.ts";
-import { ROLES, type Pattern } from "../vocabulary.ts";
+import { ROLES, type Pattern, type Role } from "../vocabulary.ts";
 import type { PlannedTensor, TensorFate } from "./plan.ts";
 import { scopes } from "./recipe.ts";
 
@@ -26,6 +26,11 @@ import { scopes } from "./recipe.ts";
 export function boundaryLayers(recipe: Recipe, layers: number): number[] {
   if (recipe.rotation.kind === "none") return [];
   return scopes(recipe.rotation, layers).flatMap(([first]) => (first > 0 ? [first] : []));
+}
+
+/** Roles whose biases turn: values by R2, and what writes into the residual stream by R1. */
+export function turnedBiases(recipe: Recipe): readonly Role[] {
+  return recipe.rotation.kind === "none" ? [] : ["v", "o", "down"];
 }
 
 /** Zeros the pattern asks of a matrix: exact, by count. */
@@ -50,10 +55,7 @@ export function planTensors(model: Model, recipe: Recipe): PlannedTensor[] {
     for (const role of ROLES) fates.set(weightName(i, role), "pruned");
     fates.set(inputNormName(i), "folded");
     fates.set(postAttentionNormName(i), "folded");
-    if (!rotated) continue;
-    if (config.biases.includes("v")) fates.set(biasName(i, "v"), "rotated");
-    // Biases of what writes into the stream turn with it.
-    for (const role of ["o", "down"] as const) {
+    for (const role of turnedBiases(recipe)) {
       if (config.biases.includes(role)) fates.set(biasName(i, role), "rotated");
     }
   }

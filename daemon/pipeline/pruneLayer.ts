@@ -24,6 +24,7 @@ import type { Fallback } from "../report.ts";
 import { INPUT_OF, PRUNE_GROUPS, ROLES, type Role } from "../vocabulary.ts";
 import type { StreamReader } from "./activations.ts";
 import { collectHessians } from "./collect.ts";
+import { turnedBiases } from "./outputPlan.ts";
 import type { Run } from "./run.ts";
 
 /**
@@ -99,7 +100,11 @@ export async function pruneLayer(
   const biases: Partial<Record<Role, tf.Tensor1D>> = {};
   for (const role of ROLES) {
     const bias = rotated.biases[role];
-    if (bias) biases[role] = tf.tensor1d(await keep(biasName(index, role), bias));
+    if (!bias) continue;
+    // Biases that no rotation reaches are copied with the other tensors that stay as they are.
+    biases[role] = turnedBiases(run.recipe).includes(role)
+      ? tf.tensor1d(await keep(biasName(index, role), bias))
+      : bias.clone();
   }
   await keep(inputNormName(index), rotated.inputNorm);
   await keep(postAttentionNormName(index), rotated.postAttentionNorm);

@@ -72,10 +72,13 @@ export async function finishSelfTest(
 ): Promise<Omit<SelfTest, "reopened">> {
   const head = await openHead(model.checkpoint, model.config, model.ends);
   const turned = last ? rotatedHead(head, last) : head;
-  const [before, after] = [
-    await logits(head, model.config, tf.squeeze(streams.dense, [0])),
-    await logits(turned, model.config, tf.squeeze(streams.rotated, [0])),
+  const [dense, rotated] = [
+    tf.squeeze<tf.Tensor2D>(streams.dense, [0]),
+    tf.squeeze<tf.Tensor2D>(streams.rotated, [0]),
   ];
+  const before = await logits(head, model.config, dense);
+  const after = await logits(turned, model.config, rotated);
+  tf.dispose([dense, rotated]);
   if (turned !== head) turned.dispose();
   head.dispose();
   let maxAbsDifference = 0;

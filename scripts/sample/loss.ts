@@ -48,7 +48,8 @@ export function batchLoss(
  */
 function crossEntropy(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Scalar {
   const [n, V] = logits.shape;
-  const onehot = tf.oneHot(targets, V, 1, 0, "float32");
+  // Asked for float32 directly, TensorFlow.js 4.22's wasm kernel writes the bits of the integer 1.
+  const onehot = tf.cast(tf.oneHot(targets, V), "float32");
   const loss = tf.customGrad((...args) => {
     const [z, save] = args as [tf.Tensor2D, tf.GradSaveFunc];
     save([z, onehot]);

@@ -28,7 +28,7 @@ const parameters = await train({
   config: MODEL_CONFIG,
   recipe: RECIPE,
   stream,
-  stateFile: STATE_FILE,
+  state: { file: STATE_FILE, every: 50 },
   onStep: report(),
 });
 await writeModel(parameters);

@@ -14,10 +14,10 @@ export interface TrainingRecipe {
 
 export const RECIPE: TrainingRecipe = {
   seed: 2505,
-  steps: 1500,
+  steps: 2000,
   windows: 8,
   seqLen: 256,
-  warmup: 60,
+  warmup: 80,
   peakLearningRate: 6e-3,
   optimizer: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clip: 1 },
 };

@@ -14,27 +14,25 @@ export interface TrainingOptions {
   readonly recipe: TrainingRecipe;
   /** At least {@link tokensNeeded} of the recipe. */
   readonly stream: Int32Array;
-  /** File that carries the training over an interruption; `null` keeps nothing. */
-  readonly stateFile: string | null;
+  /** File that carries the training over an interruption, and steps between two writes; `null` keeps nothing. */
+  readonly state: { readonly file: string; readonly every: number } | null;
   readonly onStep: (step: number, loss: number) => void;
 }
-
-/** Steps between two writes of the state file. */
-const SAVE_EVERY = 50;
 
 /**
  * Trains from the start, or from the state file if it is of the same model, recipe and text.
  * @returns float32 parameters after the recipe's last step
  */
 export async function train(options: TrainingOptions): Promise<Parameters> {
-  const { config, recipe, stream, stateFile, onStep } = options;
+  const { config, recipe, stream, onStep } = options;
   const { windows, seqLen, steps } = recipe;
   const needed = tokensNeeded(steps, windows, seqLen);
   if (stream.length < needed) throw new RangeError(`${stream.length} tokens, ${needed} needed`);
 
   const identity = identify(config, recipe, stream);
   const fresh = freshState(config, recipe.seed);
-  let state = stateFile === null ? fresh : await loadState(stateFile, identity, fresh);
+  const saved = options.state;
+  let state = saved === null ? fresh : await loadState(saved.file, identity, fresh);
   const context = sequenceContext(config, seqLen);
   for (let step = state.step + 1; step <= steps; step++) {
     const onDevice = upload(state.parameters);
@@ -45,8 +43,8 @@ export async function train(options: TrainingOptions): Promise<Parameters> {
     adamWStep(state.parameters, state.moments, gradients, step, learningRate, recipe.optimizer);
     state = { ...state, step };
     onStep(step, loss);
-    if (stateFile !== null && (step % SAVE_EVERY === 0 || step === steps)) {
-      await saveState(stateFile, identity, state);
+    if (saved !== null && (step % saved.every === 0 || step === steps)) {
+      await saveState(saved.file, identity, state);
     }
   }
   disposeContext(context);

@@ -49,13 +49,13 @@ export async function loadState(
   if (file === undefined) return state;
   try {
     const metadata = file.files[0]?.metadata ?? {};
-    if (metadata["identity"] !== identity) return state;
+    if (metadata.identity !== identity) return state;
     for (const [name, { values }] of state.parameters) {
       values.set(await file.readFloats(name));
       state.moments.get(name)?.first.set(await file.readFloats(FIRST + name));
       state.moments.get(name)?.second.set(await file.readFloats(SECOND + name));
     }
-    return { ...state, step: Number(metadata["step"]) };
+    return { ...state, step: Number(metadata.step) };
   } finally {
     await file.close();
   }

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
-import { backendLaws } from "./laws.ts";
+import { backendLaws } from "./laws/index.ts";
 import { openStrictCpu } from "./strictCpu.ts";
 
 backendLaws("composed kernels, on a device that forbids synchronous reads", openStrictCpu);

@@ -4,7 +4,7 @@
  */
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
-import type { Device } from "./laws.ts";
+import type { Device } from "./laws/index.ts";
 
 export async function openStrictCpu(): Promise<Device> {
   if (!(await tf.setBackend("cpu"))) throw new Error("The cpu backend did not start");

@@ -3,8 +3,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import { openBackend } from "../../daemon/backend/index.ts";
 import { findBlas } from "../../daemon/backend/wasm/blas.ts";
+import type { WasmBackend } from "../../daemon/backend/wasm/heap.ts";
 import { buildKernels } from "../../scripts/build-kernels.mjs";
-import { backendLaws } from "./laws.ts";
+import { backendLaws } from "./laws/index.ts";
 
 beforeAll(async () => {
   await buildKernels();
@@ -38,12 +39,24 @@ test("says what computes, and why", async () => {
 test("an allocation that cannot be is an error, not an overwritten heap", async () => {
   const backend = await openBackend("wasm", { blas: false });
   const kept = tf.tensor1d([1, 2, 3]);
-  // 5 GiB: more than 2³² bytes, which the allocator would take for 1 GiB.
-  expect(() => tf.zeros([5, 2 ** 28])).toThrow(
-    expect.objectContaining({ code: "backend/out-of-memory" }),
-  );
+  const ones = (gib: number): tf.Tensor => tf.fill([gib * 2 ** 28], 1);
+  for (const gib of [2, 3, 5]) {
+    expect(() => ones(gib)).toThrow(expect.objectContaining({ code: "backend/tensor-too-large" }));
+  }
   expect([...(await kept.data())]).toEqual([1, 2, 3]);
   kept.dispose();
+  await backend.dispose();
+});
+
+test("a full heap is an error, and what is in it stays", async () => {
+  const backend = await openBackend("wasm", { blas: false });
+  const kept = tf.tensor1d([1, 2, 3]);
+  // Untouched memory costs the machine nothing: reserve without writing.
+  const heap = tf.backend() as unknown as WasmBackend;
+  expect(() => {
+    for (let i = 0; i < 4; i++) heap.makeOutput([2 ** 28], "float32");
+  }).toThrow(expect.objectContaining({ code: "backend/out-of-memory" }));
+  expect([...(await kept.data())]).toEqual([1, 2, 3]);
   await backend.dispose();
 });
 

@@ -185,6 +185,17 @@ describe("the fingerprint", () => {
     expect(after.sha256).not.toBe(before.sha256);
   });
 
+  it("notices another header in a weight file of the same size and time", async () => {
+    const time = new Date("2024-01-01");
+    const put = async (file: Uint8Array): Promise<Fingerprint> => {
+      await fill(folder(), { [MODEL]: file });
+      await utimes(at(MODEL), time, time);
+      return take();
+    };
+    const before = await put(f32File({ w: [1, 2] }));
+    expect(changedFiles(before, await put(f32File({ v: [1, 2] })))).toEqual([MODEL]);
+  });
+
   it("notices a newer weight file of the same size and header", async () => {
     await base();
     const before = await take();

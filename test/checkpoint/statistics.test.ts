@@ -68,7 +68,7 @@ describe("moments", () => {
   it("over several chunks equal those of the whole, even far from zero", async () => {
     const count = 2 ** 21 + 12345;
     const random = seeded(3);
-    const values = Float64Array.from({ length: count }, () => 1e6 + random());
+    const values = Float64Array.from({ length: count }, (_, i) => 1e6 + random() + i / count);
     const mean = values.reduce((a, b) => a + (b - 1e6), 0) / count + 1e6;
     const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / count;
     const result = await statistics("F64", [count], bytesOf(values));

@@ -92,7 +92,7 @@ export function runReport(options: FixtureOptions = {}): RunReport {
     selfTest: {
       maxAbsDifference: 3.4e-5,
       maxAbsLogit: 17.8,
-      tolerance: 1e-4,
+      tolerance: 1.78e-3,
       reopened: { tensors: 9 * count + 3, zeros },
     },
     fallbacks: [
@@ -120,7 +120,7 @@ export function perplexities(dense: number, pruned: number, rotated: number): Pe
 }
 
 /** The figures of `method.md` §3, so that the page is judged on the spread it will really have to show. */
-export function comparisonReport(): ComparisonReport {
+export function comparisonReport(layers = 3): ComparisonReport {
   const half: Pattern = { kind: "unstructured", share: 0.5 };
   const twoFour: Pattern = { kind: "nm", keep: 2, of: 4 };
   const figures: readonly (readonly [PruneMethod, Pattern, number, number])[] = [
@@ -148,7 +148,7 @@ export function comparisonReport(): ComparisonReport {
       report: runReport({
         method,
         pattern,
-        layers: 3,
+        layers,
         seed: i + 1,
         perplexity: perplexities(4.107, pruned, rotated),
       }),

@@ -13,8 +13,8 @@ export const sequential: Ramp = interpolateViridis;
 /** 0 orange (less) … 0.5 neutral … 1 purple (more). The ends are cut: beyond them text is unreadable on either hue. */
 export const diverging: Ramp = (t) => interpolatePuOr(0.06 + 0.88 * t);
 
-/** 0 kept (ink) … 1 pruned (paper). */
-export const mask: Ramp = interpolateRgb("#1d3557", "#f3efe6"); // also --mask in charts.css
+/** 0 kept (ink) … 1 pruned (paper); charts.css has the same two for the legend. */
+export const mask: Ramp = interpolateRgb("#1d3557", "#f3efe6");
 
 export interface ColourScale {
   readonly domain: readonly [number, number];
@@ -40,9 +40,9 @@ export function zeroDomain(values: readonly number[]): readonly [number, number]
   return [0, top > 0 ? top : 1];
 }
 
-/** Black or white, whichever reads better on `background`. */
+/** Black or white, whichever reads better on `background`: their contrasts are equal, 4.6, at L* = 49.5. */
 export function inkOn(background: string): "#000000" | "#ffffff" {
-  return lab(background).l > 55 ? "#000000" : "#ffffff";
+  return lab(background).l > 49.5 ? "#000000" : "#ffffff";
 }
 
 /** `ramp` at 256 steps as RGBA bytes, for filling pixels. */

@@ -42,7 +42,7 @@ const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 /** `10⁻⁴` for an integer exponent. */
 export function powerOfTen(exponent: number): string {
-  const digits = [...String(Math.abs(exponent))].map((c) => SUPERSCRIPTS[Number(c)] ?? c).join("");
+  const digits = String(Math.abs(exponent)).replace(/\d/g, (d) => SUPERSCRIPTS.charAt(Number(d)));
   return `10${exponent < 0 ? "⁻" : ""}${digits}`;
 }
 

@@ -8,8 +8,8 @@ import { type Role, ROLES } from "../../daemon/vocabulary.ts";
 import { colourOf, type ColourScale, inkOn } from "./colour.ts";
 import { h } from "./element.ts";
 import { type FigureName, FIGURES } from "./figures.ts";
-import { count, change, figure as number, percent } from "./format.ts";
 import { rampLegend } from "./legend.ts";
+import { matrixSummary } from "./matrixSummary.ts";
 
 export type MappedLayer = Pick<LayerReport, "index" | "matrices">;
 
@@ -75,7 +75,8 @@ export function layerMap(
     })),
   );
   const showReadout = (cell: Cell | undefined): void => {
-    readout.replaceChildren(...(cell === undefined ? [] : describe(cell)));
+    if (cell === undefined) readout.replaceChildren();
+    else readout.replaceChildren(...matrixSummary(cell.layer, cell.role, cell.matrix));
   };
   const selected = cells[ROLES.indexOf(options.selected.role)]?.[options.selected.layer];
   showReadout(selected);
@@ -261,23 +262,4 @@ function focusedCell(container: HTMLElement): string | undefined {
 
 function cellElement(container: HTMLElement, cellKey: string): SVGGElement | null {
   return container.querySelector<SVGGElement>(`[data-cell="${cellKey}"]`);
-}
-
-function describe(cell: Cell): (Node | string)[] {
-  const name = h("strong", {}, `Layer ${cell.layer} · ${cell.role}`);
-  const m = cell.matrix;
-  if (m === undefined) return [name, "not done yet"];
-  const parts = [`${count(m.shape[0])} × ${count(m.shape[1])}`];
-  if (m.entropy.before === m.entropy.after) {
-    parts.push(`entropy ${number(m.entropy.after)} nats`);
-    parts.push(`pruned mass ${percent(m.prunedMass.after)}`);
-  } else {
-    const relative = m.entropy.after / m.entropy.before - 1;
-    parts.push(
-      `entropy ${number(m.entropy.before)} → ${number(m.entropy.after)} nats (${change(relative)})`,
-    );
-    parts.push(`pruned mass ${percent(m.prunedMass.before)} → ${percent(m.prunedMass.after)}`);
-  }
-  parts.push(`${percent(m.sparsity, 2)} zeros`);
-  return [name, ...parts.map((part) => h("span", {}, part))];
 }

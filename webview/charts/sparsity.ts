@@ -107,7 +107,7 @@ export function sparsityChart(
     .text((p) => `layer ${p.layer} · ${p.role}: ${percent(p.sparsity, 3)}`);
 }
 
-/** The chart in a sentence. `tolerance` is in weights-shares: half a weight of the smallest matrix is exact. */
+/** The chart in a sentence; what rounds to the figure asked for counts as exact. */
 export function sparsitySentence(points: readonly SparsityPoint[], target: number): string {
   if (points.length === 0) return "No matrix was pruned.";
   const off = points.filter((p) => Math.abs(p.sparsity - target) >= 0.00005).length;

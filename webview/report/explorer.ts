@@ -66,7 +66,7 @@ export function explorer(report: RunReport, level: Level): HTMLElement {
     note.textContent = rotated
       ? rotatedAxes(selected.role)
       : "Not rotated: importance is the same before and after.";
-    spread.textContent = lorenzSentence(now.matrix.histogram, share, rotated);
+    spread.textContent = `${lorenzSentence(now.matrix.histogram, share, rotated)} In the histogram the leftmost bar also holds all smaller weights; tails of less than half a percent are cut.`;
     for (const redraw of redrawMatrix) redraw();
   };
   function select(id: MatrixId): void {

@@ -43,6 +43,23 @@ export function rowSelection(pattern: Pattern, cols: number): Selection {
   }
 }
 
+/** Kernels work on bare memory: shapes are checked once, here. A mismatch is a mistake of the caller's code. */
+export function checkFactors(w: tf.Tensor2D, c: tf.Tensor1D): void {
+  tf.util.assert(
+    c.shape[0] === w.shape[1],
+    () => `w [${w.shape.join()}] and c [${c.shape.join()}] do not fit`,
+  );
+}
+
+/** See {@link checkFactors}. */
+export function checkSelection(select: Selection, cols: number): void {
+  const fits =
+    select.kind === "count"
+      ? Number.isInteger(select.count) && select.count >= 0 && select.count <= cols
+      : select.keep >= 0 && select.keep <= select.of && cols % select.of === 0;
+  tf.util.assert(fits, () => `${JSON.stringify(select)} does not fit rows of ${cols}`);
+}
+
 /** A selection as it comes back out of a kernel's attributes. */
 export function selectionOf(attributes: tf.NamedAttrMap): Selection {
   return attributes as unknown as Selection;

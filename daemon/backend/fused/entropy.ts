@@ -12,7 +12,7 @@
  * is taken as 0 (for w it is the limit, for c it is infinite).
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { EMPTY_MASS, hasKernel, runFused, type ObjectiveValue } from "./dispatch.ts";
+import { checkFactors, EMPTY_MASS, hasKernel, runFused, type ObjectiveValue } from "./dispatch.ts";
 
 /**
  * @param w `[rows, cols]`
@@ -20,6 +20,7 @@ import { EMPTY_MASS, hasKernel, runFused, type ObjectiveValue } from "./dispatch
  * @param axis 1: each row is a distribution; 0: each column is
  */
 export function entropyObjective(w: tf.Tensor2D, c: tf.Tensor1D, axis: 0 | 1): ObjectiveValue {
+  checkFactors(w, c);
   if (hasKernel("entropy")) {
     const [loss, gradW, gradC] = runFused("entropy", { w, c }, { axis });
     return { loss: loss as tf.Scalar, gradW: gradW as tf.Tensor2D, gradC: gradC as tf.Tensor1D };

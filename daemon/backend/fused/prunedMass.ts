@@ -11,6 +11,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Pattern } from "../../vocabulary.ts";
 import {
+  checkFactors,
+  checkSelection,
   EMPTY_MASS,
   hasKernel,
   rowSelection,
@@ -32,6 +34,8 @@ export function prunedMassObjective(
   pattern: Pattern,
 ): ObjectiveValue {
   const select = rowSelection(pattern, w.shape[1]);
+  checkFactors(w, c);
+  checkSelection(select, w.shape[1]);
   if (hasKernel("prunedMass")) {
     const [loss, gradW, gradC] = runFused("prunedMass", { w, c }, { ...select });
     return { loss: loss as tf.Scalar, gradW: gradW as tf.Tensor2D, gradC: gradC as tf.Tensor1D };

@@ -5,13 +5,14 @@
  * score, then by column. No backend's `topk` promises that order; the composed version does not rely on it.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { hasKernel, runFused, type Selection } from "./dispatch.ts";
+import { checkSelection, hasKernel, runFused, type Selection } from "./dispatch.ts";
 
 /**
  * @param scores `[rows, cols]`, finite and not negative; for `nm`, `of` divides `cols`
  * @returns bool `[rows, cols]`, true = among the lowest
  */
 export function selectLowest(scores: tf.Tensor2D, select: Selection): tf.Tensor2D {
+  checkSelection(select, scores.shape[1]);
   if (hasKernel("selectLowest")) {
     return runFused("selectLowest", { scores }, { ...select })[0] as tf.Tensor2D;
   }

@@ -7,7 +7,7 @@
  * The columns after the block are the caller's: `W[:, after] −= errors · U[block, after]`.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { hasKernel, runFused } from "./dispatch.ts";
+import { checkSelection, hasKernel, runFused } from "./dispatch.ts";
 import { selectLowest } from "./selectLowest.ts";
 
 export type BlockSelection =
@@ -31,6 +31,13 @@ export function sparsegptBlock(
   u: tf.Tensor2D,
   select: BlockSelection,
 ): PrunedBlock {
+  const b = w.shape[1];
+  tf.util.assert(
+    u.shape[0] === b && u.shape[1] === b,
+    () => `u is [${u.shape.join()}], not [${b},${b}]`,
+  );
+  if (select.kind === "nm") checkSelection(select, b);
+  else tf.util.assertShapesMatch(select.mask.shape, w.shape, "The mask does not fit the weights: ");
   if (hasKernel("sparsegptBlock")) {
     const [weights, errors] =
       select.kind === "nm"

@@ -5,6 +5,8 @@
  * `DENOISE_ROTATOR_BLAS` names the library to take, or `off`.
  */
 import type * as Koffi from "koffi";
+import type { Absence } from "../provider.ts";
+import { installCommand, OPENBLAS } from "../remedy.ts";
 import { blasCandidates } from "./blasLibraries.ts";
 
 /** C ← op(A) op(B) + β C, row-major: op(A) [m, k], op(B) [k, n], C [m, n]. */
@@ -29,8 +31,7 @@ export interface Blas {
   /** `OpenBLAS 0.3.21 (/usr/lib/…/libopenblas.so.0), 2 threads` */
   readonly description: string;
 }
-export type BlasSearch =
-  { readonly blas: Blas } | { readonly blas: undefined; readonly why: string };
+export type BlasSearch = { readonly blas: Blas } | ({ readonly blas: undefined } & Absence);
 
 /**
  * Symbols are renamed by some builds so that two libraries fit into one process: SciPy's prefix, and a suffix
@@ -59,7 +60,8 @@ export async function findBlas(env: NodeJS.ProcessEnv = process.env): Promise<Bl
   try {
     koffi = await import("koffi");
   } catch (error) {
-    return { blas: undefined, why: `koffi cannot be loaded (${firstLine(error)})` };
+    const why = `koffi cannot be loaded (${firstLine(error)})`;
+    return { blas: undefined, why, remedy: "npm install koffi" };
   }
   const failures: string[] = [];
   for (const path of wish === undefined ? blasCandidates() : [wish]) {
@@ -68,8 +70,9 @@ export async function findBlas(env: NodeJS.ProcessEnv = process.env): Promise<Bl
     if (typeof library !== "string") return { blas: library };
     failures.push(library);
   }
-  const why = wish === undefined ? "no BLAS library was found" : failures.join("; ");
-  return { blas: undefined, why };
+  if (wish !== undefined) return { blas: undefined, why: failures.join("; ") };
+  const remedy = installCommand(OPENBLAS) ?? "pip install scipy-openblas32";
+  return { blas: undefined, why: "no BLAS library was found", remedy };
 }
 
 /** @returns the library, or why it does not serve */
@@ -84,7 +87,7 @@ function load(koffi: typeof Koffi, path: string): Blas | string {
     }
     return `${path} has no cblas_sgemm`;
   } catch (error) {
-    return firstLine(error);
+    return `${path}: ${firstLine(error)}`;
   }
 }
 

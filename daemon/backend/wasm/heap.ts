@@ -3,7 +3,7 @@
  * that fails loudly.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { outOfMemory } from "../errors.ts";
+import { outOfMemory, tensorTooLarge } from "../errors.ts";
 
 /** What we use of TensorFlow.js' `BackendWasm`; its own declarations leave out the Emscripten module. */
 export interface WasmBackend {
@@ -26,6 +26,12 @@ export interface WasmBackend {
 
 /** Emscripten lets the heap grow to 65 535 pages of 64 KiB: just under 4 GiB, for all tensors together. */
 export const HEAP_LIMIT_BYTES = 65_535 * 65_536;
+
+/**
+ * The largest single tensor: Emscripten's `sbrk` takes a signed 32-bit step, and one of 2 GiB would be negative.
+ * The last MiB is for the allocator's rounding up.
+ */
+export const TENSOR_LIMIT_BYTES = 2 ** 31 - 2 ** 20;
 
 /** Address of a tensor's first byte, 0 … 2³². Stays valid when the heap grows; views on the heap do not. */
 export function addressOf(backend: WasmBackend, tensor: tf.TensorInfo): number {
@@ -54,8 +60,8 @@ export function withScratch<T>(
 }
 
 /**
- * Makes a failed allocation an error. Emscripten's `malloc` answers 0 when the heap cannot grow and takes sizes
- * modulo 2³²; TensorFlow.js checks neither and would overwrite what lies at the bottom of the heap.
+ * Makes a failed allocation an error. Emscripten's `malloc` answers 0 when the heap cannot grow, takes sizes
+ * modulo 2³², and above 2 GiB answers addresses outside the heap; TensorFlow.js checks none of it.
  */
 export function guardAllocations(backend: WasmBackend): void {
   const module = backend.wasm;
@@ -63,7 +69,8 @@ export function guardAllocations(backend: WasmBackend): void {
   module._free(module._malloc(4));
   const malloc = module._malloc.bind(module);
   module._malloc = (bytes) => {
-    const address = bytes > HEAP_LIMIT_BYTES ? 0 : malloc(bytes);
+    if (bytes > TENSOR_LIMIT_BYTES) throw tensorTooLarge(bytes, TENSOR_LIMIT_BYTES);
+    const address = malloc(bytes);
     if (address === 0 && bytes > 0) throw outOfMemory(bytes, HEAP_LIMIT_BYTES);
     return address;
   };

@@ -8,10 +8,10 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as tf from "@tensorflow/tfjs-core";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
-import type { DeviceReport, Provider } from "../provider.ts";
+import { missing, type DeviceReport, type Provider } from "../provider.ts";
 import { registerAll } from "../registry.ts";
 import { findBlas } from "./blas.ts";
-import { guardAllocations, HEAP_LIMIT_BYTES, type WasmBackend } from "./heap.ts";
+import { guardAllocations, TENSOR_LIMIT_BYTES, type WasmBackend } from "./heap.ts";
 import { loadKernels } from "./kernels.ts";
 import { matmulKernels } from "./matmul.ts";
 import { segmentSumKernel } from "./segmentSum.ts";
@@ -29,9 +29,7 @@ export const wasm: Provider = {
       available: true,
       automatic: true,
       detail: `TensorFlow.js ${version}, SIMD, ${search.blas?.description ?? "no BLAS"}`,
-      ...(search.blas === undefined
-        ? { missing: search.why, remedy: blasRemedy(process.platform) }
-        : {}),
+      ...(search.blas === undefined ? missing(search) : {}),
     };
   },
 
@@ -56,7 +54,7 @@ export const wasm: Provider = {
         : `wasm with ${search.blas.description}`;
     return {
       description: products + (fused === undefined ? "; fused kernels not built" : ""),
-      maxTensorBytes: HEAP_LIMIT_BYTES,
+      maxTensorBytes: TENSOR_LIMIT_BYTES,
       dispose() {
         undo();
         tf.removeBackend("wasm");
@@ -76,10 +74,4 @@ function binaryFolder(): string {
     "@tensorflow/tfjs-backend-wasm/package.json",
   );
   return `${join(dirname(packageFile), "dist")}/`;
-}
-
-function blasRemedy(platform: NodeJS.Platform): string {
-  return platform === "win32"
-    ? "pip install scipy-openblas32"
-    : "sudo apt install libopenblas0-pthread";
 }

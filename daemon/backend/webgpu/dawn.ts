@@ -6,6 +6,8 @@
  */
 
 import type * as Dawn from "webgpu";
+import type { Absence } from "../provider.ts";
+import { installCommand, VULKAN } from "../remedy.ts";
 
 /** An adapter and the instance that must outlive it. */
 export interface HeldAdapter {
@@ -18,20 +20,23 @@ export interface HeldAdapter {
   release(): void;
 }
 
-/** @returns why there is none, as a text, when there is none */
-export async function acquireAdapter(): Promise<HeldAdapter | string> {
-  const missing = await missingLoader();
-  if (missing !== undefined) return missing;
+export async function acquireAdapter(): Promise<HeldAdapter | Absence> {
+  const vulkan = installCommand(VULKAN);
+  const driver = process.platform === "linux" && vulkan !== undefined ? { remedy: vulkan } : {};
+  if (await lacksLoader()) return { why: "there is no Vulkan loader (libvulkan.so.1)", ...driver };
   let dawn: typeof Dawn;
   try {
     dawn = await import("webgpu");
   } catch (error) {
-    return `the webgpu package cannot be loaded: ${error instanceof Error ? error.message.replace(/\n.*/s, "") : String(error)}`;
+    const reason = error instanceof Error ? error.message.replace(/\n.*/s, "") : String(error);
+    return { why: `the webgpu package cannot be loaded: ${reason}`, remedy: "npm install webgpu" };
   }
   const gpu = dawn.create([]);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (adapter === null)
-    return "Dawn found no adapter: no Vulkan, Metal or Direct3D 12 driver answers";
+  if (adapter === null) {
+    const why = "Dawn found no adapter: no Vulkan, Metal or Direct3D 12 driver answers";
+    return { why, ...driver };
+  }
   const release = installGlobals(gpu, dawn.globals);
   const { info } = adapter;
   const parts = [info.vendor, info.architecture].filter((part) => part !== "").join(", ");
@@ -48,14 +53,14 @@ export async function acquireAdapter(): Promise<HeldAdapter | string> {
  * Linux: is there a Vulkan loader? Dawn would complain on stderr, past every log of ours. Asked through koffi, as
  * the dynamic linker's own answer; without koffi Dawn finds out.
  */
-async function missingLoader(): Promise<string | undefined> {
-  if (process.platform !== "linux") return undefined;
+async function lacksLoader(): Promise<boolean> {
+  if (process.platform !== "linux") return false;
   const koffi = await import("koffi").catch(() => undefined);
   try {
     koffi?.load("libvulkan.so.1");
-    return undefined;
+    return false;
   } catch {
-    return "there is no Vulkan loader (libvulkan.so.1)";
+    return true;
   }
 }
 

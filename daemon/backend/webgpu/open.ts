@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
-import type { DeviceReport, Opened, Provider } from "../provider.ts";
+import { missing, type DeviceReport, type Opened, type Provider } from "../provider.ts";
 import { registerAll } from "../registry.ts";
 import { deviceFailed } from "../errors.ts";
 import { acquireAdapter, type HeldAdapter } from "./dawn.ts";
@@ -15,16 +15,13 @@ export const webgpu: Provider = {
 
   async probe(): Promise<DeviceReport> {
     const held = await acquireAdapter();
-    if (typeof held === "string") {
+    if ("why" in held) {
       return {
         device: "webgpu",
         available: false,
         automatic: false,
         detail: "any GPU, by Vulkan, Metal or Direct3D 12",
-        missing: held,
-        ...(process.platform === "linux"
-          ? { remedy: "sudo apt install libvulkan1 mesa-vulkan-drivers" }
-          : {}),
+        ...missing(held),
       };
     }
     held.release();
@@ -41,7 +38,7 @@ export const webgpu: Provider = {
 
   async open(): Promise<Opened> {
     const held = await acquireAdapter();
-    if (typeof held === "string") throw new Error(held);
+    if ("why" in held) throw new Error(held.why);
     try {
       return await start(held);
     } catch (error) {
@@ -92,6 +89,8 @@ async function start(held: HeldAdapter): Promise<Opened> {
 function reportFailures(device: GPUDevice, backend: WebGPUBackend): void {
   let failure: string | undefined;
   device.addEventListener("uncapturederror", (event) => {
+    // Otherwise Dawn prints it, past every log of ours.
+    event.preventDefault();
     failure ??= event.error.message;
   });
   void device.lost.then((lost) => {

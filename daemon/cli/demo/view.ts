@@ -59,7 +59,6 @@ export class DemoView {
   /** Dense, before the first run. */
   dense(perplexity: number): void {
     this.#share = 0;
-    this.#runStart = this.#now();
     this.#finishedLine("dense", perplexity);
   }
 

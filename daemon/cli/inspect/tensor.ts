@@ -2,10 +2,13 @@
 import { dtypeInfo, formatBytes, isFloatDType, tensorStatistics } from "../../checkpoint/index.ts";
 import type { Checkpoint, TensorEntry, TensorStatistics } from "../../checkpoint/index.ts";
 import { patternName } from "../../vocabulary.ts";
+import { facts } from "../terminal/facts.ts";
+import type { Fact } from "../terminal/facts.ts";
 import { integer, percent } from "../terminal/numbers.ts";
 import type { Style } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
 import { printable } from "../terminal/text.ts";
+import { filled } from "../terminal/bar.ts";
 import { histogram } from "./histogram.ts";
 import type { Histogram } from "./histogram.ts";
 import { entryJson, shapeText } from "./overview.ts";
@@ -39,7 +42,7 @@ export function tensorLines(
   style: Style,
   columns: number,
 ): string[] {
-  const rows: [string, string][] = [
+  const rows: Fact[] = [
     ["dtype", `${entry.dtype} (${dtypeInfo(entry.dtype).bits} bits)`],
     ["shape", shapeText(entry.shape)],
     ["values", integer(entry.elements)],
@@ -65,10 +68,7 @@ export function tensorLines(
     "",
     `  ${style.bold(printable(entry.name))}`,
     "",
-    ...table(
-      [{ title: "" }, { title: "" }],
-      rows.map(([name, text]) => [`  ${style.dim(name)}`, text]),
-    ),
+    ...facts(rows, columns, style),
     "",
     ...(histogram ? [...histogramLines(histogram, style, columns), ""] : []),
   ];
@@ -88,7 +88,7 @@ function histogramLines({ edges, counts }: Histogram, style: Style, columns: num
       `  ${figure(edges[i] ?? 0)}`,
       figure(edges[i + 1] ?? 0),
       integer(count),
-      style.cyan("█".repeat(Math.ceil((count / most) * room))),
+      style.cyan(filled(count / most, room)),
     ]),
     style.dim,
   );

@@ -53,7 +53,7 @@ async function run(context: Context, { options, json }: PruneRequest): Promise<v
       existsSync(file),
     );
     if (json) writeJson(context, summaryJson(result, reports));
-    else screen.print(...summary(result, reports, screen.style));
+    else screen.print(...summary(result, reports, screen.columns, screen.style));
   } finally {
     view.close();
   }

@@ -43,8 +43,9 @@ export function liveFrame(state: RunState, columns: number, style: Style): strin
 /** `layer 2 of 5  collect › rotate › prune › propagate`, the current stage bright, the ones before it dim. */
 function whereText(state: RunState, style: Style): string {
   if (state.layer === null) return style.bold(STAGE_NAMES[state.stage]);
-  const at = LAYER_STAGES.findIndex((stage) => stage === state.stage);
-  const stages = LAYER_STAGES.map((stage, i) =>
+  const order = LAYER_STAGES.filter((stage) => state.rotates || stage !== "rotate");
+  const at = order.findIndex((stage) => stage === state.stage);
+  const stages = order.map((stage, i) =>
     i === at ? style.bold(style.cyan(stage)) : i < at ? style.green(stage) : style.dim(stage),
   );
   return (
@@ -55,11 +56,12 @@ function whereText(state: RunState, style: Style): string {
 function learningText(learning: Learning, style: Style): string {
   const { step, steps, objective, losses } = learning;
   const loss = losses.at(-1);
-  return (
-    `step ${padStart(String(step), String(steps).length)} of ${steps}  ` +
-    style.dim(`${OBJECTIVE_NAMES[objective]} `) +
-    `${loss === undefined ? "" : significant(loss)} ${style.dim(sparkline(losses, CURVE))}`
-  );
+  return [
+    `step ${padStart(String(step), String(steps).length)} of ${steps}`,
+    style.dim(OBJECTIVE_NAMES[objective]),
+    loss === undefined ? "" : significant(loss),
+    style.dim(sparkline(losses, CURVE)),
+  ].join("  ");
 }
 
 /** `head` with as much of `beside` as one line takes: a wrapped line would be drawn over wrongly. */

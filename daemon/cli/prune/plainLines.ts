@@ -16,5 +16,5 @@ export function stepLine(event: RunEvent & { type: "step" }): string | null {
   if (event.step < event.steps) return null;
   const [first, last] = event.layers;
   const place = first === last ? `layer ${first + 1}` : `layers ${first + 1}–${last + 1}`;
-  return `       ${place}: rotation learned, ${OBJECTIVE_NAMES[event.objective]} ${significant(event.loss)}`;
+  return `       ${place}: rotation learned, loss ${significant(event.loss)} (${OBJECTIVE_NAMES[event.objective]})`;
 }

@@ -1,6 +1,8 @@
 /** A plan before the work, and for `--dry-run` what becomes of every tensor. */
 import { formatBytes } from "../../checkpoint/index.ts";
 import type { Plan, PlannedTensor, TensorFate } from "../../pipeline/index.ts";
+import { facts } from "../terminal/facts.ts";
+import type { Fact } from "../terminal/facts.ts";
 import { duration, integer, magnitude } from "../terminal/numbers.ts";
 import type { Style } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
@@ -10,11 +12,14 @@ import { calibrationText, methodText, rotationText } from "./words.ts";
 
 export function planSummary(plan: Plan, style: Style, columns: number): string[] {
   const { recipe } = plan;
-  const rows: readonly (readonly [string, string])[] = [
-    ["model", `${plan.modelType}, ${plan.layers} layers, ${magnitude(plan.parameters)} parameters`],
+  const rows: readonly Fact[] = [
+    [
+      "model",
+      `${printable(plan.modelType)}, ${plan.layers} layers, ${magnitude(plan.parameters)} parameters`,
+    ],
     ["prune", methodText(recipe)],
     ["rotation", rotationText(recipe)],
-    ["calibration", calibrationText(recipe)],
+    ...(recipe.method === "magnitude" ? [] : [["calibration", calibrationText(recipe)] as const]),
     [
       "memory",
       `${formatBytes(plan.deviceMemory)} for the computation, ${formatBytes(plan.hostMemory)} in all`,
@@ -30,10 +35,7 @@ export function planSummary(plan: Plan, style: Style, columns: number): string[]
     "",
     `  ${style.bold(printable(plan.checkpoint))} ${style.dim("→")} ${style.bold(printable(plan.output))}`,
     "",
-    ...table(
-      [{ title: "" }, { title: "" }],
-      rows.map(([name, text]) => [`  ${style.dim(name)}`, printable(text)]),
-    ),
+    ...facts(rows, columns, style),
     ...(plan.notes.length > 0 ? [""] : []),
     ...plan.notes.flatMap((note) => noteLines(note, style, columns)),
     "",

@@ -17,6 +17,7 @@ export interface RunState {
   readonly stage: Stage;
   readonly layer: number | null;
   readonly layers: number;
+  readonly rotates: boolean;
   readonly fraction: number;
   /** The rotation being learned; null outside the rotate stage. */
   readonly learning: Learning | null;
@@ -36,6 +37,7 @@ export class RunTracker {
   #stageStart: number;
   #layer: number | null = null;
   #layers = 0;
+  #rotates = true;
   #fraction = 0;
   #learning: Learning | null = null;
   #secondsLeft: number | null = null;
@@ -51,6 +53,7 @@ export class RunTracker {
     switch (event.type) {
       case "plan":
         this.#layers = event.plan.layers;
+        this.#rotates = event.plan.recipe.rotation.kind !== "none";
         this.#eta = createEta(event.plan.seconds);
         return false;
       case "progress": {
@@ -86,6 +89,7 @@ export class RunTracker {
       stage: this.#stage,
       layer: this.#layer,
       layers: this.#layers,
+      rotates: this.#rotates,
       fraction: this.#fraction,
       learning: this.#learning,
       seconds: this.#seconds(this.#start),

@@ -4,7 +4,7 @@ import type { Fallback } from "../../report.ts";
 import { significant } from "../terminal/numbers.ts";
 import type { Screen } from "../terminal/screen.ts";
 import type { Style } from "../terminal/style.ts";
-import { printable } from "../terminal/text.ts";
+import { printable, wrap } from "../terminal/text.ts";
 import { layerLine } from "./layerLine.ts";
 import { liveFrame } from "./liveFrame.ts";
 import { stageLine, stepLine } from "./plainLines.ts";
@@ -48,12 +48,11 @@ function lastingLines(event: RunEvent, tracker: RunTracker, screen: Screen): rea
     case "plan":
       return planSummary(event.plan, style, screen.columns);
     case "device":
-      return [
-        `  ${style.dim("device")}  ${printable(event.description)} ${style.dim(`(${printable(event.reason)})`)}`,
-        "",
-      ];
+      return deviceLines(event, style, screen.columns);
     case "resumed":
-      return [`  ${style.green("✓")} ${event.layers} finished layers found, going on after them`];
+      return [
+        `  ${style.green("✓")} ${event.layers} finished ${event.layers === 1 ? "layer" : "layers"} found, going on from there`,
+      ];
     case "step": {
       const line = screen.live ? null : stepLine(event);
       return line === null ? [] : [line];
@@ -73,6 +72,18 @@ function lastingLines(event: RunEvent, tracker: RunTracker, screen: Screen): rea
     default:
       return event satisfies never;
   }
+}
+
+function deviceLines(
+  event: RunEvent & { type: "device" },
+  style: Style,
+  columns: number,
+): string[] {
+  const room = Math.max(40, Math.min(columns, 100) - 10);
+  return [
+    ...wrap(printable(event.description), room),
+    ...wrap(printable(event.reason), room).map(style.dim),
+  ].map((line, i) => `  ${i === 0 ? style.dim("device") : "      "}  ${line}`);
 }
 
 export const fallbackLine = (fallback: Fallback, style: Style): string =>

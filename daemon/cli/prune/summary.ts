@@ -3,6 +3,8 @@ import { formatBytes } from "../../checkpoint/index.ts";
 import { STAGES } from "../../pipeline/index.ts";
 import type { PruneResult } from "../../pipeline/index.ts";
 import type { PerplexityRow, RunReport } from "../../report.ts";
+import { facts } from "../terminal/facts.ts";
+import type { Fact } from "../terminal/facts.ts";
 import { duration, integer, magnitude, percent, significant } from "../terminal/numbers.ts";
 import type { Style } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
@@ -10,14 +12,19 @@ import { printable } from "../terminal/text.ts";
 import { fallbackLine } from "./runView.ts";
 import { STAGE_NAMES } from "./words.ts";
 
-export function summary(result: PruneResult, reports: readonly string[], style: Style): string[] {
+export function summary(
+  result: PruneResult,
+  reports: readonly string[],
+  columns: number,
+  style: Style,
+): string[] {
   const { report, seconds } = result;
   const { total, selfTest } = report;
   const spent = STAGES.flatMap((stage) => {
     const took = seconds[stage];
     return took === undefined ? [] : [[STAGE_NAMES[stage], took] as const];
   });
-  const rows: (readonly [string, string])[] = [
+  const rows: Fact[] = [
     [
       "zeros",
       `${percent(total.sparsity)} of ${magnitude(total.prunable)} weights (${integer(total.zeros)})`,
@@ -48,10 +55,7 @@ export function summary(result: PruneResult, reports: readonly string[], style: 
   return [
     "",
     ...perplexityTable(report.perplexity, style),
-    ...table(
-      [{ title: "" }, { title: "" }],
-      rows.map(([name, text]) => [`  ${style.dim(name)}`, text]),
-    ),
+    ...facts(rows, columns, style),
     ...(report.fallbacks.length === 0
       ? []
       : ["", ...report.fallbacks.map((fallback) => fallbackLine(fallback, style))]),

@@ -7,6 +7,15 @@ export function bar(fraction: number, columns: number, style: Style): string {
   return style.cyan("━".repeat(done)) + style.dim("╌".repeat(columns - done));
 }
 
+const EIGHTHS = " ▏▎▍▌▋▊▉█";
+
+/** A bar of a chart: `fraction` of `columns`, to an eighth of a column, and at least that where it is not 0. */
+export function filled(fraction: number, columns: number): string {
+  const eighths = Math.ceil(Math.min(1, Math.max(0, fraction)) * columns * 8);
+  const rest = eighths % 8;
+  return "█".repeat(Math.floor(eighths / 8)) + (rest === 0 ? "" : (EIGHTHS[rest] ?? ""));
+}
+
 const LEVELS = "▁▂▃▄▅▆▇█";
 
 /** The course of `values` in at most `columns` characters; each is the mean of its share of them. */

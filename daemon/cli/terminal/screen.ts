@@ -20,7 +20,8 @@ export interface Screen {
 }
 
 const FRAME_MS = 80;
-const DEFAULT_COLUMNS = 80;
+/** Where there is no terminal to ask. */
+const DEFAULT_COLUMNS = 100;
 
 export function createScreen(output: Output, io: Io): Screen {
   const live = isLive(output, io.env);

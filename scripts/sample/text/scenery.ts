@@ -1,5 +1,6 @@
 /** Settings and what is found, looks and happens in them: the words of free description, common ones first. */
 
+/** `sky`: weather, light and sound; all mass nouns, without an article. */
 export type Kind = "creature" | "thing" | "plant" | "sky";
 
 export interface Noun {
@@ -31,12 +32,12 @@ export const SETTINGS: readonly Setting[] = [
     plant: "oak fern mushroom birch bramble",
     creature: "deer owl squirrel woodpecker",
     thing: "path stump hut",
-    sky: "shadow mist",
+    sky: "twilight mist",
   }),
   setting("at the harbour", "tar", {
     thing: "boat mast crate sail pier barrel",
     creature: "gull sailor crab seal",
-    sky: "wave fog breeze",
+    sky: "spray fog foam",
   }),
   setting("in the kitchen", "cinnamon", {
     thing: "kettle pot table shelf oven jar",
@@ -47,7 +48,7 @@ export const SETTINGS: readonly Setting[] = [
   setting("in the mountains", "snow", {
     thing: "rock bridge cabin trail",
     creature: "goat eagle marmot hunter",
-    sky: "cloud storm wind",
+    sky: "sleet frost wind",
     plant: "pine thistle",
   }),
   setting("in the market square", "roasted nuts", {
@@ -59,14 +60,14 @@ export const SETTINGS: readonly Setting[] = [
   setting("in the old castle", "dust", {
     thing: "tower gate stair mirror throne clock",
     creature: "guard bat spider ghost",
-    sky: "moonlight echo",
+    sky: "moonlight darkness",
     plant: "ivy",
   }),
   setting("by the river", "mint", {
     plant: "willow reed lily",
     creature: "otter heron frog fisherman",
     thing: "raft stone ferry net",
-    sky: "ripple mist",
+    sky: "foam mist",
   }),
   setting("on the farm", "hay", {
     thing: "barn fence plough ladder bucket",
@@ -78,12 +79,12 @@ export const SETTINGS: readonly Setting[] = [
     thing: "tent well road bone",
     creature: "camel snake beetle rider",
     plant: "cactus palm",
-    sky: "dust heat star",
+    sky: "dust heat starlight",
   }),
   setting("in the library", "old paper", {
     thing: "book lamp desk globe ladder candle",
     creature: "scholar moth mouse",
-    sky: "silence draught",
+    sky: "silence stillness",
   }),
 ];
 

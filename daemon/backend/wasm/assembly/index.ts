@@ -3,3 +3,4 @@ export { entropyRows, entropyColumns } from "./entropy";
 export { prunedMass } from "./prunedMass";
 export { selectLowest } from "./select";
 export { sparsegptBlock } from "./sparsegpt";
+export { transposeMatrices } from "./transpose";

@@ -38,7 +38,7 @@ export function personEntry(dice: Dice): string {
   ];
   return dice.say(
     `${p.name} is ${a(p.trade.name)} from ${p.town.name}. ` +
-      `${dice.sample(facts, dice.between(3, 6)).join("")}` +
+      dice.sample(facts, dice.between(3, 6)).join("") +
       `{You can meet|Look for} ${p.her} on the bank of the ${p.town.river}.`,
   );
 }

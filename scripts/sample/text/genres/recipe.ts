@@ -26,7 +26,7 @@ export function recipe(dice: Dice): string {
   const pause = dice.between(1, 4) * 5;
   return dice.say(
     `How ${cook.name} the ${cook.trade.name} {makes|cooks} ${dish}. You need ${list(needed)}. ` +
-      `${steps.join("")}` +
+      steps.join("") +
       `Let it {cook|simmer} for ${numeral(time)} minutes and {rest|cool} for ${numeral(pause)}. ` +
       `After ${numeral(time + pause)} minutes the ${dish} ${dish.endsWith("s") ? "are" : "is"} ready. ` +
       (dish === guest.food

@@ -47,49 +47,58 @@ type Sentence = (dice: Dice, setting: Setting, sights: Sight[]) => string;
 
 const SENTENCES: readonly Sentence[] = [
   (dice, setting, sights) => {
-    const [subject, other] = lookTwice(dice, setting, sights);
-    return `The ${subject.phrase} ${happens(dice, subject)} ${dice.common(PREPOSITIONS)} the ${other.noun.name}. `;
+    const [subject, other] = twoNouns(dice, setting);
+    const seen = see(dice, subject, sights);
+    return `The ${seen} ${happens(dice, subject)} ${dice.common(PREPOSITIONS)} the ${other.name}. `;
   },
   (dice, setting, sights) => {
-    const [subject] = lookTwice(dice, setting, sights);
-    return `${capital(a(subject.phrase))} ${happens(dice, subject)} ${dice.common(ADVERBS)}. `;
+    const [subject] = twoNouns(dice, setting);
+    const seen = some(subject, see(dice, subject, sights));
+    return `${capital(seen)} ${happens(dice, subject)} ${dice.common(ADVERBS)}. `;
   },
   (dice, setting, sights) => {
-    const [first, second] = lookTwice(dice, setting, sights);
+    const [first, second] = twoNouns(dice, setting);
     return (
-      `There {was|stood} ${a(first.phrase)}, and ${dice.common(PREPOSITIONS)} it ` +
-      `${a(second.phrase)} ${happens(dice, second)}. `
+      `There was ${some(first, see(dice, first, sights))}, and ${dice.common(PREPOSITIONS)} it ` +
+      `${some(second, see(dice, second, sights))} ${happens(dice, second)}. `
     );
   },
   (dice, setting, sights) => {
-    const [first, second] = lookTwice(dice, setting, sights);
+    const [first, second] = twoNouns(dice, setting);
     return (
-      `{When|While|Because} the ${first.noun.name} ${happens(dice, first)}, ` +
-      `the ${second.phrase} ${happens(dice, second)} ${dice.common(ADVERBS)}. `
+      `{When|While|Because} the ${first.name} ${happens(dice, first)}, ` +
+      `the ${see(dice, second, sights)} ${happens(dice, second)} ${dice.common(ADVERBS)}. `
     );
   },
   (dice, setting, sights) => {
-    const thing = a(lookTwice(dice, setting, sights)[0].phrase);
-    return `{Nobody had ever seen ${thing} like this.|Was it ${thing}?|Far off was ${thing}.} `;
+    const [noun] = twoNouns(dice, setting);
+    const seen = some(noun, see(dice, noun, sights));
+    return `{Nobody had ever seen ${seen} like this.|Was it ${seen}?|Far off was ${seen}.} `;
   },
 ];
 
-function happens(dice: Dice, sight: Sight): string {
-  return dice.common(VERBS[sight.noun.kind]);
-}
-
-/** Two different things of the setting, remembered in `sights`; a noun seen before is seen as it was. */
-function lookTwice(dice: Dice, setting: Setting, sights: Sight[]): [Sight, Sight] {
-  const look = (noun: Noun): Sight => {
-    const known = sights.find((sight) => sight.noun === noun);
-    if (known !== undefined) return known;
-    const sight = { noun, phrase: `${dice.common(ADJECTIVES[noun.kind])} ${noun.name}` };
-    sights.push(sight);
-    return sight;
-  };
+function twoNouns(dice: Dice, setting: Setting): [Noun, Noun] {
   const [first, second] = dice.sample(setting.nouns, 2);
   if (first === undefined || second === undefined) throw new RangeError("an empty setting");
-  return [look(first), look(second)];
+  return [first, second];
+}
+
+/** The noun with its adjective, remembered in `sights`: what was seen before is seen as it was. */
+function see(dice: Dice, noun: Noun, sights: Sight[]): string {
+  const known = sights.find((sight) => sight.noun === noun);
+  if (known !== undefined) return known.phrase;
+  const phrase = `${dice.common(ADJECTIVES[noun.kind])} ${noun.name}`;
+  sights.push({ noun, phrase });
+  return phrase;
+}
+
+/** With its article, which the mass nouns of the sky have not. */
+function some(noun: Noun, phrase: string): string {
+  return noun.kind === "sky" ? phrase : a(phrase);
+}
+
+function happens(dice: Dice, noun: Noun): string {
+  return dice.common(VERBS[noun.kind]);
 }
 
 function recall(dice: Dice, name: string, sights: readonly Sight[]): string {

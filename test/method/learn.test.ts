@@ -1,0 +1,234 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  buildMetric,
+  createJointProblem,
+  createLayerProblem,
+  DEFAULT_PHASES,
+  disposeRotation,
+  identityRotation,
+  learnRotation,
+  measure,
+  splitRotation,
+  type LayerProblem,
+  type LearnOptions,
+  type StepReport,
+} from "../../daemon/method/index.ts";
+import {
+  OBJECTIVES,
+  PRUNE_METHODS,
+  type Pattern,
+  type PruneMethod,
+} from "../../daemon/vocabulary.ts";
+import {
+  orthogonalityError,
+  randomLayer,
+  read,
+  SHAPE,
+  toHessians,
+  toMatrices,
+  useCpu,
+} from "./support.ts";
+
+beforeAll(useCpu);
+
+const PATTERN: Pattern = { kind: "nm", keep: 2, of: 4 };
+
+async function problemOf(method: PruneMethod, seed = 1): Promise<LayerProblem> {
+  const layer = randomLayer(SHAPE, seed);
+  const { metric } = await buildMetric(method, toHessians(layer), SHAPE, 0.01);
+  return createLayerProblem(toMatrices(layer), metric, SHAPE, PATTERN);
+}
+
+const entropyOnly = (steps: number): LearnOptions => ({
+  steps,
+  phases: DEFAULT_PHASES.entropy,
+  learningRate: 0.1,
+});
+
+describe("learnRotation", () => {
+  it.each(PRUNE_METHODS.flatMap((method) => OBJECTIVES.map((o) => [method, o] as const)))(
+    "%s: lowers %s, and the rotation is orthogonal",
+    async (method, objective) => {
+      const problem = await problemOf(method);
+      const start = identityRotation(SHAPE);
+      const before = await measure(problem, start);
+      const options = { steps: 40, phases: DEFAULT_PHASES[objective] };
+      const { rotation, phases } = await learnRotation(problem, options, start);
+      const after = await measure(problem, rotation);
+      const figure = objective === "entropy" ? "entropy" : "prunedMass";
+      expect(after[figure]).toBeLessThan(0.97 * before[figure]);
+      // The best loss kept is the loss of the rotation returned.
+      expect(Math.abs((phases.at(-1)?.bestLoss ?? NaN) / after[figure] - 1)).toBeLessThan(1e-4);
+      expect(await orthogonalityError(rotation.r1)).toBeLessThan(2e-6);
+      expect(await orthogonalityError(rotation.r2)).toBeLessThan(2e-6);
+    },
+  );
+
+  it("is repeated bit by bit", async () => {
+    const problem = await problemOf("wanda");
+    const bits = async (): Promise<number[][]> => {
+      const { rotation } = await learnRotation(
+        problem,
+        { steps: 20, phases: DEFAULT_PHASES["pruned-mass"] },
+        identityRotation(SHAPE),
+      );
+      return [...(await read(rotation.r1)), ...(await read(rotation.r2))];
+    };
+    expect(await bits()).toEqual(await bits());
+  });
+
+  it("runs the phases one after the other and reports every step", async () => {
+    const reports: StepReport[] = [];
+    const { phases } = await learnRotation(
+      await problemOf("wanda"),
+      {
+        steps: 10,
+        phases: DEFAULT_PHASES["pruned-mass"],
+        onStep: (step) => reports.push(step),
+      },
+      identityRotation(SHAPE),
+    );
+    expect(reports.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(reports.map(({ objective }) => objective)).toEqual([
+      ...new Array<string>(3).fill("entropy"),
+      ...new Array<string>(7).fill("pruned-mass"),
+    ]);
+    expect(phases.map(({ steps }) => steps)).toEqual([3, 7]);
+    const losses = reports.slice(3).map(({ loss }) => loss);
+    expect(phases[1]).toMatchObject({ firstLoss: losses[0], bestLoss: Math.min(...losses) });
+  });
+
+  it("ends a phase on a plateau, not before its second half", async () => {
+    // Nothing to gain: the learning rate is 0.
+    const { phases } = await learnRotation(
+      await problemOf("magnitude"),
+      { ...entropyOnly(100), learningRate: 0 },
+      identityRotation(SHAPE),
+    );
+    expect(phases).toMatchObject([{ ended: "plateau" }]);
+    expect(phases[0]?.steps).toBeGreaterThanOrEqual(50);
+    expect(phases[0]?.steps).toBeLessThan(100);
+  });
+
+  it("without steps returns the start", async () => {
+    const start = identityRotation(SHAPE);
+    const { rotation } = await learnRotation(await problemOf("wanda"), entropyOnly(0), start);
+    expect(await read(rotation.r1)).toEqual(await read(start.r1));
+  });
+
+  it("leaves no tensor behind but the rotation", async () => {
+    const problem = await problemOf("sparsegpt");
+    const start = identityRotation(SHAPE);
+    const before = tf.memory().numTensors;
+    const options = { steps: 6, phases: DEFAULT_PHASES["pruned-mass"] };
+    const { rotation } = await learnRotation(problem, options, start);
+    disposeRotation(rotation);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("stops when cancelled by an event, with a code and no tensor left", async () => {
+    const problem = await problemOf("wanda");
+    const start = identityRotation(SHAPE);
+    const before = tf.memory().numTensors;
+    const controller = new AbortController();
+    let steps = 0;
+    setTimeout(() => {
+      controller.abort();
+    }, 20);
+    const run = learnRotation(
+      problem,
+      { ...entropyOnly(100_000), signal: controller.signal, onStep: () => (steps += 1) },
+      start,
+    );
+    await expect(run).rejects.toMatchObject({ code: "method/cancelled", kind: "cancelled" });
+    expect(steps).toBeLessThan(100_000);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it("fails with a code when the loss is not a number", async () => {
+    const problem = await problemOf("wanda");
+    const broken = {
+      ...problem,
+      evaluate: async (...given: Parameters<LayerProblem["evaluate"]>) => {
+        const value = await problem.evaluate(...given);
+        return { ...value, loss: tf.scalar(NaN) };
+      },
+    };
+    await expect(
+      learnRotation(broken, entropyOnly(5), identityRotation(SHAPE)),
+    ).rejects.toMatchObject({ code: "method/loss-not-finite" });
+  });
+});
+
+describe("a joint problem", () => {
+  const sourceOf = (problems: readonly LayerProblem[], released: number[] = []) => ({
+    count: problems.length,
+    shape: SHAPE,
+    load: (i: number) => {
+      const problem = problems[i];
+      return problem ? Promise.resolve(problem) : Promise.reject(new RangeError(`layer ${i}`));
+    },
+    release: (_: LayerProblem, i: number) => {
+      released.push(i);
+    },
+  });
+
+  it("of one layer is that layer's problem, bit by bit", async () => {
+    const problem = await problemOf("wanda");
+    const start = identityRotation(SHAPE);
+    const alone = await learnRotation(problem, entropyOnly(10), start);
+    const joint = await learnRotation(
+      createJointProblem(sourceOf([problem])),
+      entropyOnly(10),
+      start,
+    );
+    expect(await read(joint.rotation.r1)).toEqual(await read(alone.rotation.r1));
+    expect(await read(joint.rotation.r2)).toEqual(await read(alone.rotation.r2));
+  });
+
+  it("of two layers sums their losses and R1's gradients; R2 stays each layer's own", async () => {
+    const problems = [await problemOf("wanda", 1), await problemOf("wanda", 30)];
+    const released: number[] = [];
+    const joint = createJointProblem(sourceOf(problems, released));
+    const single = identityRotation(SHAPE);
+    const both = { r1: single.r1, r2: tf.concat([single.r2, single.r2], 0) };
+    const before = tf.memory().numTensors;
+    const value = await joint.evaluate(both, "entropy");
+    expect(tf.memory().numTensors - before).toBe(3);
+    expect(released).toEqual([0, 1]);
+
+    const parts = await Promise.all(problems.map((p) => p.evaluate(single, "entropy")));
+    const losses = await Promise.all(parts.map(async ({ loss }) => (await loss.data())[0] ?? NaN));
+    expect((await value.loss.data())[0]).toBeCloseTo((losses[0] ?? NaN) + (losses[1] ?? NaN), 3);
+    const sum = tf.addN(parts.map(({ gradR1 }) => gradR1));
+    expect(await read(value.gradR1)).toEqual(await read(sum));
+    expect(await read(value.gradR2)).toEqual(
+      await read(
+        tf.concat(
+          parts.map(({ gradR2 }) => gradR2),
+          0,
+        ),
+      ),
+    );
+  });
+
+  it("learns one R1 that serves both layers, split into the layers' rotations", async () => {
+    const problems = [await problemOf("wanda", 1), await problemOf("wanda", 30)];
+    const single = identityRotation(SHAPE);
+    const start = { r1: single.r1, r2: tf.concat([single.r2, single.r2], 0) };
+    const options = { steps: 40, phases: DEFAULT_PHASES["pruned-mass"] };
+    const { rotation } = await learnRotation(
+      createJointProblem(sourceOf(problems)),
+      options,
+      start,
+    );
+    const each = splitRotation(rotation, 2);
+    expect(await read(each[1]?.r2 as tf.Tensor)).toEqual((await read(rotation.r2)).slice(6));
+    const mass = async (rotations: typeof each): Promise<number> => {
+      const figures = await Promise.all(problems.map((p, i) => measure(p, rotations[i] ?? single)));
+      return figures.reduce((sum, { prunedMass }) => sum + prunedMass, 0);
+    };
+    expect(await mass(each)).toBeLessThan(0.97 * (await mass([single, single])));
+  });
+});

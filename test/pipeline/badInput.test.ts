@@ -1,0 +1,175 @@
+/** Bad input meets its coded error before any work, and leaves nothing behind. */
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openBackend, type Backend } from "../../daemon/backend/index.ts";
+import { pruneOn, silent, type PruneOptions } from "../../daemon/pipeline/index.ts";
+import { writeTinyModel, writeTinyText, type TinyOptions } from "../support/tinyModel.ts";
+
+let backend: Backend;
+let folder: string;
+beforeAll(async () => {
+  backend = await openBackend("wasm");
+});
+afterAll(() => backend.dispose());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "bad-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+interface Case {
+  readonly code: string;
+  readonly says: string;
+  readonly tiny?: TinyOptions;
+  readonly options?: Partial<PruneOptions>;
+  readonly prepare?: (model: string) => Promise<unknown>;
+}
+
+const nan = (values: Float32Array) => values.map((v, i) => (i === 3 ? NaN : v));
+const infinite = (values: Float32Array) => values.map((v, i) => (i === 5 ? Infinity : v));
+const huge = (values: Float32Array) => values.map(() => 3e38);
+
+const cases: Record<string, Case> = {
+  "unsupported architecture": {
+    code: "model/unsupported-architecture",
+    says: "gpt2",
+    tiny: { config: { model_type: "gpt2" } },
+  },
+  "mixture of experts by name": {
+    code: "model/unsupported-architecture",
+    says: "Supported: llama, qwen2, mistral",
+    tiny: { config: { model_type: "mixtral" } },
+  },
+  "config without sizes": {
+    code: "model/bad-config",
+    says: "hidden_size",
+    tiny: { config: { hidden_size: undefined } },
+  },
+  "config that contradicts the tensors": {
+    code: "model/shape-mismatch",
+    says: "has shape [32, 16]",
+    tiny: { config: { intermediate_size: 64 } },
+  },
+  "more layers than the file has": {
+    code: "model/missing-tensor",
+    says: "model.layers.2.input_layernorm.weight",
+    tiny: { config: { num_hidden_layers: 3 } },
+  },
+  "kv heads that do not divide": {
+    code: "model/bad-config",
+    says: "does not divide",
+    tiny: { config: { num_key_value_heads: 3 } },
+  },
+  "unknown rope scaling": {
+    code: "model/unsupported-feature",
+    says: "yarn",
+    tiny: { config: { rope_scaling: { rope_type: "yarn", factor: 2 } } },
+  },
+  "quantized checkpoint": {
+    code: "model/unsupported-feature",
+    says: "quantization_config",
+    tiny: { config: { quantization_config: { quant_method: "gptq" } } },
+  },
+  "other activation": {
+    code: "model/unsupported-feature",
+    says: "gelu",
+    tiny: { config: { hidden_act: "gelu" } },
+  },
+  "NaN weights": {
+    code: "model/non-finite-weights",
+    says: "model.layers.1.mlp.up_proj.weight",
+    tiny: { replace: { "model.layers.1.mlp.up_proj.weight": nan } },
+  },
+  "infinite embedding": {
+    code: "model/non-finite-weights",
+    says: "model.embed_tokens.weight",
+    tiny: { replace: { "model.embed_tokens.weight": infinite } },
+  },
+  "activations that overflow": {
+    code: "model/non-finite-activations",
+    says: "layer 0",
+    tiny: { replace: { "model.layers.0.mlp.up_proj.weight": huge } },
+  },
+  "N:M that does not divide": {
+    code: "method/pattern-does-not-fit",
+    says: "groups of 5",
+    options: { pattern: { kind: "nm", keep: 2, of: 5 } },
+  },
+  "share out of range": {
+    code: "method/pattern-out-of-range",
+    says: "0",
+    options: { pattern: { kind: "unstructured", share: 1 } },
+  },
+  "no config": {
+    code: "model/no-config",
+    says: "config.json",
+    prepare: (model) => rm(join(model, "config.json")),
+  },
+  "no tokenizer": {
+    code: "text/tokenizer-missing",
+    says: "tokenizer.json",
+    prepare: (model) => rm(join(model, "tokenizer.json")),
+  },
+  "calibration text too short": {
+    code: "text/too-short",
+    says: "16000",
+    options: { samples: 1000 },
+  },
+  "calibration file missing": {
+    code: "text/file-missing",
+    says: "nowhere.txt",
+    options: { calibration: ["/nowhere.txt"] },
+  },
+  "no calibration given": {
+    code: "pipeline/no-calibration",
+    says: "--calibration",
+    options: { calibration: [] },
+  },
+  "output inside the input": {
+    code: "checkpoint/output-inside-input",
+    says: "never written to",
+    options: { out: "model/out" },
+  },
+  "output exists": {
+    code: "checkpoint/output-exists",
+    says: "not empty",
+    prepare: async (model) => {
+      await mkdir(join(model, "..", "out"));
+      await writeFile(join(model, "..", "out", "precious"), "");
+    },
+  },
+  "steps that are no number of steps": {
+    code: "pipeline/bad-option",
+    says: "--steps",
+    options: { steps: 1.5 },
+  },
+};
+
+test.each(Object.entries(cases))("%s", async (_, { code, says, tiny, options, prepare }) => {
+  const checkpoint = await writeTinyModel(folder, tiny);
+  const text = await writeTinyText(join(folder, "text.txt"));
+  await prepare?.(checkpoint);
+  const before = await readdir(folder, { recursive: true });
+  const { out = "out", ...more } = options ?? {};
+  const run = pruneOn(
+    backend,
+    {
+      checkpoint,
+      out: join(folder, out),
+      calibration: [text],
+      method: "wanda",
+      samples: 4,
+      seqLen: 16,
+      sampling: "sequential",
+      steps: 4,
+      ...more,
+    },
+    silent,
+    new AbortController().signal,
+  );
+  const expected = { code, message: expect.stringContaining(says) as string };
+  await expect(run).rejects.toMatchObject(expected);
+  const after = await readdir(folder, { recursive: true });
+  expect(after.filter((name) => !name.startsWith(".denoise-rotator"))).toEqual(before);
+});

@@ -1,0 +1,274 @@
+/** Laws of whole runs on tiny random checkpoints, in process, on the wasm backend. */
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import * as tf from "@tensorflow/tfjs-core";
+import { openBackend, type Backend } from "../../daemon/backend/index.ts";
+import { openCheckpoint, type Checkpoint } from "../../daemon/checkpoint/index.ts";
+import { openModel } from "../../daemon/model/index.ts";
+import { perplexity } from "../../daemon/pipeline/evaluate.ts";
+import { pruneOn, silent, type PruneOptions, type RunEvent } from "../../daemon/pipeline/index.ts";
+import type { RotationScope } from "../../daemon/report.ts";
+import type { Pattern, PruneMethod } from "../../daemon/vocabulary.ts";
+import { writeTinyModel, writeTinyText, type TinyOptions } from "../support/tinyModel.ts";
+
+const never = new AbortController().signal;
+let backend: Backend;
+let folder: string;
+beforeAll(async () => {
+  backend = await openBackend("wasm");
+});
+afterAll(() => backend.dispose());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "prune-"));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const NM24: Pattern = { kind: "nm", keep: 2, of: 4 };
+const HALF: Pattern = { kind: "unstructured", share: 0.5 };
+const LAYER: RotationScope = { kind: "layer" };
+
+async function optionsFor(tiny: TinyOptions, more: Partial<PruneOptions>): Promise<PruneOptions> {
+  return {
+    checkpoint: await writeTinyModel(folder, tiny),
+    out: join(folder, "out"),
+    calibration: [await writeTinyText(join(folder, "text.txt"))],
+    samples: 6,
+    seqLen: 24,
+    sampling: "sequential",
+    steps: 12,
+    ...more,
+  };
+}
+
+const run = (options: PruneOptions, listener = silent, signal = never) =>
+  pruneOn(backend, options, listener, signal);
+
+const PRUNABLE = /(q|k|v|o|gate|up|down)_proj\.weight$/;
+
+/** Zeros of every aligned group of `of` along the input, the fewest of all groups. */
+async function fewestZeros(checkpoint: Checkpoint, name: string, of: number): Promise<number> {
+  const values = await checkpoint.readFloats(name);
+  let fewest = of;
+  for (let i = 0; i < values.length; i += of) {
+    fewest = Math.min(fewest, values.subarray(i, i + of).filter((w) => w === 0).length);
+  }
+  return fewest;
+}
+
+async function zerosOf(checkpoint: Checkpoint, name: string): Promise<number> {
+  return (await checkpoint.readFloats(name)).filter((w) => w === 0).length;
+}
+
+describe("exact zeros, a passed self-test and a readable output", () => {
+  const scopes: RotationScope[] = [
+    { kind: "none" },
+    LAYER,
+    { kind: "every", layers: 2 },
+    { kind: "global" },
+  ];
+  const cases: [PruneMethod, Pattern, RotationScope, TinyOptions][] = [
+    ["magnitude", HALF, LAYER, {}],
+    ["magnitude", NM24, { kind: "none" }, { tied: true }],
+    ["wanda", NM24, LAYER, { modelType: "qwen2", tied: true, layers: 3 }],
+    ["wanda", HALF, { kind: "global" }, { modelType: "mistral", config: { sliding_window: 6 } }],
+    ["wanda", { kind: "nm", keep: 4, of: 8 }, { kind: "every", layers: 2 }, { layers: 3 }],
+    ["sparsegpt", HALF, LAYER, { tied: true, stores: "head" }],
+    [
+      "sparsegpt",
+      { kind: "nm", keep: 1, of: 4 },
+      LAYER,
+      { biases: ["q", "k", "v", "o"], config: { attention_bias: true } },
+    ],
+    ...scopes.map((scope): (typeof cases)[number] => ["sparsegpt", NM24, scope, { layers: 3 }]),
+  ];
+  test.each(cases)("%s %o rotation %o", async (method, pattern, rotation, tiny) => {
+    const options = await optionsFor(tiny, { method, pattern, rotation });
+    const before = tf.memory().numTensors;
+    const { output, report } = await run(options);
+    expect(tf.memory().numTensors).toBe(before);
+
+    const checkpoint = await openCheckpoint(output);
+    const model = openModel(checkpoint);
+    let zeros = 0;
+    for (const [name, { shape, elements }] of checkpoint.tensors) {
+      if (!PRUNABLE.test(name)) continue;
+      const [rows = 0, cols = 0] = shape;
+      const found = await zerosOf(checkpoint, name);
+      zeros += found;
+      if (pattern.kind === "nm") {
+        expect(await fewestZeros(checkpoint, name, pattern.of)).toBe(pattern.of - pattern.keep);
+        expect(found).toBe((elements / pattern.of) * (pattern.of - pattern.keep));
+      } else {
+        expect(found).toBe(method === "wanda" ? rows * Math.floor(cols / 2) : elements / 2);
+      }
+    }
+    expect(report.total.zeros).toBe(zeros);
+    expect(report.selfTest.maxAbsDifference).toBeLessThanOrEqual(report.selfTest.tolerance);
+    expect(model.config.boundaries).toEqual(
+      rotation.kind === "layer"
+        ? report.layers.slice(1).map((l) => l.index)
+        : rotation.kind === "every"
+          ? [2]
+          : [],
+    );
+    if (rotation.kind !== "none") {
+      expect(report.layers[0]?.entropy.after).toBeLessThan(report.layers[0]?.entropy.before ?? 0);
+    }
+    await checkpoint.close();
+  });
+});
+
+test("rotation alone does not change the function: a pruned share of nothing evaluates as the dense model", async () => {
+  // 15 of 16 kept, and the one deleted of each group is put back by none: so use the self-test's own figure.
+  const options = await optionsFor({ layers: 4 }, { method: "wanda", pattern: NM24, steps: 60 });
+  const { report } = await run(options);
+  expect(report.selfTest.maxAbsLogit).toBeGreaterThan(1);
+  expect(report.selfTest.maxAbsDifference).toBeGreaterThan(0);
+  expect(report.selfTest.maxAbsDifference).toBeLessThan(1e-4);
+});
+
+test("the output's perplexity is what the report says, with dense and unrotated beside it", async () => {
+  const text = join(folder, "text.txt");
+  const evaluation = { files: [text], seqLen: 24, maxWindows: 8 };
+  const options = await optionsFor({}, { method: "wanda", evaluation });
+  const { output, report } = await run(options);
+  expect(report.perplexity.map((row) => row.label)).toEqual([
+    "dense",
+    "pruned",
+    "rotated + pruned",
+  ]);
+
+  const { windows } = await import("../../daemon/text/index.ts").then(async (t) =>
+    t.evaluationWindows(await t.loadTokenizer(output), text, { seqLen: 24, maxWindows: 8 }),
+  );
+  for (const [root, label] of [
+    [options.checkpoint, "dense"],
+    [output, "rotated + pruned"],
+  ] as const) {
+    const checkpoint = await openCheckpoint(root);
+    const measured = await perplexity(openModel(checkpoint), windows, never, () => undefined);
+    const row = report.perplexity.find((r) => r.label === label);
+    expect(measured.perplexity).toBeCloseTo(row?.perplexity ?? NaN, 6);
+    expect(row?.tokens).toBe(8 * 23);
+    await checkpoint.close();
+  }
+  const written: unknown = JSON.parse(await readFile(join(output, "denoise-report.json"), "utf8"));
+  expect(written).toEqual(JSON.parse(JSON.stringify(report)));
+  expect(existsSync(join(folder, ".denoise-rotator"))).toBe(false);
+});
+
+test("dtypes: bf16 output, and every other tensor copied through untouched", async () => {
+  const options = await optionsFor(
+    { dtype: "BF16" },
+    { method: "magnitude", rotation: { kind: "none" } },
+  );
+  const { output } = await run(options);
+  const [before, after] = [await openCheckpoint(options.checkpoint), await openCheckpoint(output)];
+  for (const [name, { dtype }] of after.tensors) {
+    expect(dtype).toBe("BF16");
+    if (PRUNABLE.test(name) || name.endsWith("layernorm.weight")) continue;
+    expect(await after.readBytes(name)).toEqual(await before.readBytes(name));
+  }
+  await before.close();
+  await after.close();
+
+  const f32 = await run({ ...options, out: join(folder, "f32"), dtype: "f32" });
+  const recast = await openCheckpoint(f32.output);
+  expect([...recast.tensors.values()].every((t) => t.dtype === "F32")).toBe(true);
+  expect(recast.config).toMatchObject({ torch_dtype: "float32" });
+  await recast.close();
+});
+
+test("a sharded input gives the same tensors as a single file", async () => {
+  const options = await optionsFor({}, { method: "sparsegpt" });
+  const single = await run(options);
+  await rm(join(folder, "model"), { recursive: true });
+  await writeTinyModel(folder, { maxShardBytes: 4000 });
+  const many = await run({ ...options, out: join(folder, "many"), maxShardBytes: 4000 });
+  const [a, b] = [await openCheckpoint(single.output), await openCheckpoint(many.output)];
+  expect(b.files.length).toBeGreaterThan(2);
+  expect([...b.tensors.keys()].sort()).toEqual([...a.tensors.keys()].sort());
+  for (const name of a.tensors.keys()) {
+    expect(await b.readBytes(name)).toEqual(await a.readBytes(name));
+  }
+  await a.close();
+  await b.close();
+});
+
+/** Every file of a folder, by name. */
+async function contents(root: string): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>();
+  for (const name of (await readdir(root)).sort())
+    files.set(name, await readFile(join(root, name)));
+  return files;
+}
+
+describe("stopping and resuming", () => {
+  const cases: [PruneMethod, RotationScope][] = [
+    ["sparsegpt", LAYER],
+    ["wanda", { kind: "every", layers: 2 }],
+    ["magnitude", { kind: "global" }],
+  ];
+  test.each(cases)(
+    "%s %o: cancelled at every event, resumed, same bytes",
+    async (method, rotation) => {
+      const evaluation = { files: [join(folder, "text.txt")], seqLen: 24, maxWindows: 4 };
+      const options = await optionsFor({ layers: 3 }, { method, rotation, evaluation });
+      const events: RunEvent[] = [];
+      const whole = await run({ ...options, out: join(folder, "whole", "out") }, (e) =>
+        events.push(e),
+      );
+      const expected = await contents(whole.output);
+      const input = await contents(options.checkpoint);
+
+      let resume = false;
+      // Cancels a little later each time, until a run comes through.
+      for (let patience = 1; !existsSync(options.out); patience += Math.ceil(events.length / 7)) {
+        const stop = new AbortController();
+        let seen = 0;
+        const listener = () => {
+          seen += 1;
+          if (seen === patience) stop.abort();
+        };
+        await run({ ...options, resume }, listener, stop.signal).catch((error: unknown) => {
+          if (!stop.signal.aborted) throw error;
+        });
+        resume = existsSync(join(folder, ".denoise-rotator", "out", "run.json"));
+      }
+      expect(await contents(options.out)).toEqual(expected);
+      expect(await contents(options.checkpoint)).toEqual(input);
+    },
+  );
+
+  test("a run resumed with other options, or another input, is refused", async () => {
+    const options = await optionsFor({ layers: 2 }, { method: "wanda" });
+    const stop = new AbortController();
+    const listener = (event: RunEvent) => {
+      if (event.type === "layer") stop.abort();
+    };
+    await expect(run(options, listener, stop.signal)).rejects.toBeDefined();
+
+    await expect(run(options)).rejects.toMatchObject({ code: "pipeline/unfinished-run" });
+    const resumed = { ...options, resume: true };
+    await expect(run({ ...resumed, steps: 13 })).rejects.toMatchObject({
+      code: "pipeline/resume-mismatch",
+      message: expect.stringContaining("steps 12, now it is 13") as string,
+    });
+    await writeTinyText(join(folder, "text.txt"), 4000, 8);
+    await expect(run(resumed)).rejects.toMatchObject({ code: "pipeline/resume-mismatch" });
+    await writeTinyText(join(folder, "text.txt"));
+    await cp(join(folder, "model"), join(folder, "kept"), { recursive: true });
+    await rm(join(folder, "model"), { recursive: true });
+    await writeTinyModel(folder, { layers: 2, seed: 2 });
+    await expect(run(resumed)).rejects.toMatchObject({ code: "pipeline/resume-mismatch" });
+    expect(existsSync(options.out)).toBe(false);
+  });
+
+  test("resuming where nothing is unfinished is refused", async () => {
+    const options = await optionsFor({}, { method: "magnitude", resume: true });
+    await expect(run(options)).rejects.toMatchObject({ code: "pipeline/nothing-to-resume" });
+  });
+});
