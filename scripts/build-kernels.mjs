@@ -42,8 +42,10 @@ export async function buildKernels() {
       "abort=",
     ]);
     if (error) throw new Error(`AssemblyScript: ${error.message}\n${stderr.toString()}`);
-    const module = new WebAssembly.Module(await readFile(temporary));
-    const imports = WebAssembly.Module.imports(module).map((i) => `${i.module}.${i.name}`);
+    const module = new globalThis.WebAssembly.Module(await readFile(temporary));
+    const imports = globalThis.WebAssembly.Module.imports(module).map(
+      (i) => `${i.module}.${i.name}`,
+    );
     if (imports.join() !== "env.memory") throw new Error(`kernels.wasm imports ${imports.join()}`);
     await rename(temporary, output);
   } finally {

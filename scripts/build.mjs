@@ -7,24 +7,13 @@ import { copyFile, mkdir, readdir, rename, stat, writeFile } from "node:fs/promi
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { EXTERNAL, NODE_BANNER } from "./bundling.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 const dist = at("dist");
 
-/** Native or very large packages: loaded from node_modules at run time, where they are installed. */
-const EXTERNAL = ["koffi", "webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"];
-
 const common = { bundle: true, absWorkingDir: root, logLevel: "warning", sourcemap: false };
-
-/** Packages in CommonJS call `require` and read `__dirname`, which ESM does not have. */
-const NODE_BANNER = [
-  'import { createRequire as __createRequire } from "node:module";',
-  'import { fileURLToPath as __fileURLToPath } from "node:url";',
-  "const require = __createRequire(import.meta.url);",
-  "const __filename = __fileURLToPath(import.meta.url);",
-  'const __dirname = __fileURLToPath(new URL(".", import.meta.url));',
-].join("\n");
 
 function buildKernels() {
   const { status } = spawnSync(process.execPath, ["scripts/build-kernels.mjs"], {

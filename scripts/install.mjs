@@ -17,11 +17,14 @@ export function installPackages() {
   console.log("Installing packages (only the first time) …");
   // No package needs its scripts here: binaries come prebuilt inside the packages.
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-  const { status } = spawnSync("npm", [locked ? "ci" : "install", ...flags], {
-    cwd: root,
-    stdio: "inherit",
-    // npm is a script on Windows, which only a shell starts.
-    shell: process.platform === "win32",
-  });
-  return status === 0;
+  const npm = (command) =>
+    spawnSync("npm", [...command, ...flags], {
+      cwd: root,
+      stdio: "inherit",
+      // npm is a script on Windows, which only a shell starts.
+      shell: process.platform === "win32",
+    }).status === 0;
+  if (locked && npm(["ci"])) return true;
+  // A registry may lack one of the exact versions; those that package.json allows serve as well.
+  return npm(["install", "--no-save"]);
 }

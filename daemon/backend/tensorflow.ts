@@ -18,7 +18,10 @@ export function tensorflowProvider(load: ModuleLoader = (name) => import(name)):
     device: "tensorflow",
 
     async probe(): Promise<DeviceReport> {
+      // Loading one makes it the global backend, which is not for a look to decide.
+      const before = tf.getBackend() as string | undefined;
       const loaded = await firstThatLoads(load);
+      if (before !== undefined && tf.getBackend() !== before) await tf.setBackend(before);
       if (loaded.name !== undefined) {
         return { device: "tensorflow", available: true, automatic: true, detail: loaded.name };
       }
@@ -43,11 +46,8 @@ export function tensorflowProvider(load: ModuleLoader = (name) => import(name)):
         description: `${loaded.name} on ${isUsingGpuDevice === true ? "GPU" : "CPU"}`,
         // A tensor crosses to and from JavaScript as one typed array.
         maxTensorBytes: constants.MAX_LENGTH,
-        dispose() {
-          // libtensorflow cannot be started twice in a process: its tensors go, the library stays.
-          tf.disposeVariables();
-          return Promise.resolve();
-        },
+        // libtensorflow cannot be started twice in a process: it stays until the end.
+        dispose: () => Promise.resolve(),
       };
     },
   };

@@ -27,7 +27,12 @@ export {
   type LayerMetric,
   type RaisedDamping,
 } from "./metric.ts";
-export { disposeEvaluation, type Evaluation, type RotationProblem } from "./problem.ts";
+export {
+  disposeEvaluation,
+  type Criterion,
+  type Evaluation,
+  type RotationProblem,
+} from "./problem.ts";
 export type { PrunedMatrix } from "./pruned.ts";
 export { foldRotation, identityRotation, rotateHessians, rotateValueBias } from "./rotation.ts";
 export { DEFAULT_PHASES, defaultLearningRate, type Phase } from "./schedule.ts";

@@ -4,10 +4,10 @@
  * time, so memory need not hold them all.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerShape, Objective } from "../vocabulary.ts";
+import type { LayerShape } from "../vocabulary.ts";
 import type { LayerProblem } from "./layerProblem.ts";
 import { nextTurn } from "./nextTurn.ts";
-import type { Evaluation, RotationProblem } from "./problem.ts";
+import type { Criterion, Evaluation, RotationProblem } from "./problem.ts";
 import type { Rotation } from "./types.ts";
 
 /** Where the layers come from: from memory, or from disk each time they are asked for. All have one shape. */
@@ -25,7 +25,7 @@ export function createJointProblem(source: LayerSource): RotationProblem {
     d,
     blocks: source.count * kvHeads,
     headDim,
-    evaluate: (rotation, objective) => evaluateJoint(source, rotation, objective),
+    evaluate: (rotation, criterion) => evaluateJoint(source, rotation, criterion),
   };
 }
 
@@ -41,7 +41,7 @@ export function splitRotation({ r1, r2 }: Rotation, count: number): Rotation[] {
 async function evaluateJoint(
   source: LayerSource,
   rotation: Rotation,
-  objective: Objective,
+  criterion: Criterion,
 ): Promise<Evaluation> {
   const { kvHeads, headDim } = source.shape;
   const loss: tf.Scalar[] = [];
@@ -51,7 +51,7 @@ async function evaluateJoint(
     await nextTurn();
     const problem = await source.load(i);
     const r2 = tf.slice(rotation.r2, [i * kvHeads, 0, 0], [kvHeads, headDim, headDim]);
-    const layer = await problem.evaluate({ r1: rotation.r1, r2 }, objective);
+    const layer = await problem.evaluate({ r1: rotation.r1, r2 }, criterion);
     r2.dispose();
     source.release(problem, i);
     loss.push(layer.loss);

@@ -21,12 +21,13 @@
  * small models depend on there being few of them.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { entropyObjective, prunedMassObjective, type ObjectiveValue } from "../backend/index.ts";
-import type { LayerShape, Objective, Pattern } from "../vocabulary.ts";
+import { entropyObjective, type ObjectiveValue } from "../backend/index.ts";
+import type { LayerShape, Pattern } from "../vocabulary.ts";
 import { layerColumns } from "./columnWeights.ts";
 import type { LayerMetric } from "./metric.ts";
-import type { Evaluation, RotationProblem } from "./problem.ts";
+import type { Criterion, Evaluation, RotationProblem } from "./problem.ts";
 import { perQueryHead, sumOverGroup, turnHeadColumns, turnValueRows } from "./rotation.ts";
+import { softPrunedMass } from "./softPrunedMass.ts";
 import type { LayerMatrices, Rotation } from "./types.ts";
 
 /** Along what a matrix's importance is normalised for the entropy: the axes that a rotation acts on. */
@@ -69,8 +70,8 @@ export function createLayerProblem(
     metric,
     pattern,
     matrices,
-    evaluate: (rotation, objective) =>
-      Promise.resolve(evaluateLayer(problem, stacked, rotation, objective)),
+    evaluate: (rotation, criterion) =>
+      Promise.resolve(evaluateLayer(problem, stacked, rotation, criterion)),
     dispose() {
       tf.dispose(stacked);
     },
@@ -91,16 +92,16 @@ function evaluateLayer(
   { shape, metric, pattern, matrices }: LayerProblem,
   { qk, gateUp, oT }: Stacked,
   { r1, r2 }: Rotation,
-  objective: Objective,
+  criterion: Criterion,
 ): Evaluation {
   const { d, heads, kvHeads, headDim } = shape;
   return tf.tidy(() => {
     const r2h = perQueryHead(r2, heads);
     const c = layerColumns(metric, r1, r2h, shape);
     const value = (y: tf.Tensor2D, weights: tf.Tensor1D, axes: readonly (0 | 1)[]) =>
-      objective === "entropy"
+      criterion.objective === "entropy"
         ? sumOfEntropies(y, weights, axes)
-        : prunedMassObjective(y, weights, pattern);
+        : softPrunedMass(y, weights, pattern, criterion.temperature);
 
     const vHalf: tf.Tensor2D = tf.matMul(matrices.v, r1);
     const oHalf: tf.Tensor2D = tf.matMul(oT, r1);

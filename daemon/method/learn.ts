@@ -1,6 +1,5 @@
 /**
- * Learning a rotation: phases of Adam in the Lie algebra, the best rotation of each phase kept and handed to the
- * next. The loop reads one number per step, asynchronously, and lets other events run.
+ * Learning a rotation: phases of Adam in the Lie algebra, each handing the rotation it keeps to the next. The loop reads one number per step, asynchronously, and lets other events run.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Objective } from "../vocabulary.ts";
@@ -9,7 +8,7 @@ import { lossNotFinite, rotationCancelled } from "./errors.ts";
 import { nextTurn } from "./nextTurn.ts";
 import { orthonormalised } from "./orthogonal.ts";
 import { disposeEvaluation, type Evaluation, type RotationProblem } from "./problem.ts";
-import { cosine, defaultLearningRate, phaseSteps, type Phase } from "./schedule.ts";
+import { cosine, criterionAt, defaultLearningRate, phaseSteps, type Phase } from "./schedule.ts";
 import { disposeRotation, type Rotation } from "./types.ts";
 
 export interface LearnOptions {
@@ -29,15 +28,14 @@ export interface StepReport {
   readonly steps: number;
   readonly objective: Objective;
   readonly loss: number;
-  /** Of this phase, so far. */
-  readonly bestLoss: number;
 }
 
 export interface PhaseOutcome {
   readonly objective: Objective;
   readonly steps: number;
   readonly firstLoss: number;
-  readonly bestLoss: number;
+  /** Of the rotation that the phase ends with: its best, or its last where the temperature changes. */
+  readonly keptLoss: number;
   /** `plateau`: ended early, nothing was gained any more. */
   readonly ended: "steps" | "plateau";
 }
@@ -93,15 +91,16 @@ interface PhaseStart {
 
 async function runPhase(
   problem: RotationProblem,
-  { objective, rate }: Phase,
+  phase: Phase,
   { from, steps, done }: PhaseStart,
   options: LearnOptions,
 ): Promise<{ rotation: Rotation; outcome: PhaseOutcome }> {
-  const eta = rate * (options.learningRate ?? defaultLearningRate(problem.d));
+  const { objective, temperature } = phase;
+  const eta = phase.rate * (options.learningRate ?? defaultLearningRate(problem.d));
   const plateau = createPlateau(steps);
   let firstLoss = NaN;
-  let bestLoss = Infinity;
-  let best = cloneRotation(from);
+  let keptLoss = Infinity;
+  let kept = cloneRotation(from);
   let here = startMoving(problem, from);
   let taken = 0;
   let ended: PhaseOutcome["ended"] = "steps";
@@ -109,31 +108,31 @@ async function runPhase(
     for (let t = 0; t < steps && ended === "steps"; t++) {
       await nextTurn();
       if (options.signal?.aborted) throw rotationCancelled(done + t + 1);
-      const value = await problem.evaluate(here.rotation, objective);
+      const value = await problem.evaluate(here.rotation, criterionAt(phase, t, steps));
       // The next step is queued before the loss is waited for, so that an asynchronous machine stays busy.
       const next = advance(here, value, eta * cosine(t, steps));
       const [loss = NaN] = await value.loss.data();
       disposeEvaluation(value);
-      if (loss < bestLoss) {
-        disposeRotation(best);
-        best = cloneRotation(here.rotation);
-        bestLoss = loss;
+      if (temperature !== undefined || loss < keptLoss) {
+        disposeRotation(kept);
+        kept = cloneRotation(here.rotation);
+        keptLoss = loss;
       }
       disposeMoving(here);
       here = next;
       if (!Number.isFinite(loss)) throw lossNotFinite(done + t + 1);
       if (t === 0) firstLoss = loss;
-      if (plateau.reached(bestLoss)) ended = "plateau";
+      if (temperature === undefined && plateau.reached(keptLoss)) ended = "plateau";
       taken = t + 1;
-      options.onStep?.({ step: done + taken, steps: options.steps, objective, loss, bestLoss });
+      options.onStep?.({ step: done + taken, steps: options.steps, objective, loss });
     }
   } catch (error) {
-    disposeRotation(best);
+    disposeRotation(kept);
     throw error;
   } finally {
     disposeMoving(here);
   }
-  return { rotation: best, outcome: { objective, steps: taken, firstLoss, bestLoss, ended } };
+  return { rotation: kept, outcome: { objective, steps: taken, firstLoss, keptLoss, ended } };
 }
 
 /** A rotation under way, with Adam's moments. */

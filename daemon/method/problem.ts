@@ -1,7 +1,14 @@
 /** What the optimizer asks of a problem: the loss of a rotation and its gradients in closed form. */
 import type * as tf from "@tensorflow/tfjs-core";
-import type { Objective } from "../vocabulary.ts";
 import type { Rotation } from "./types.ts";
+
+/**
+ * What is minimised. `temperature` softens the choice of what is pruned (softPrunedMass.ts); 0 is the pattern
+ * itself.
+ */
+export type Criterion =
+  | { readonly objective: "entropy" }
+  | { readonly objective: "pruned-mass"; readonly temperature: number };
 
 /** Loss and Euclidean gradients; owned by whoever asked. */
 export interface Evaluation {
@@ -19,7 +26,7 @@ export interface RotationProblem {
   readonly blocks: number;
   /** Size of each R2 block. */
   readonly headDim: number;
-  evaluate(rotation: Rotation, objective: Objective): Promise<Evaluation>;
+  evaluate(rotation: Rotation, criterion: Criterion): Promise<Evaluation>;
 }
 
 export function disposeEvaluation({ loss, gradR1, gradR2 }: Evaluation): void {

@@ -2,6 +2,7 @@
  * How a rotation is learned, as data: phases one after the other, each with an objective and a cosine of its own.
  */
 import type { Objective } from "../vocabulary.ts";
+import type { Criterion } from "./problem.ts";
 
 export interface Phase {
   readonly objective: Objective;
@@ -9,6 +10,11 @@ export interface Phase {
   readonly share: number;
   /** Factor on the learning rate. */
   readonly rate: number;
+  /**
+   * Anneals the pruned mass' temperature geometrically between the two. Losses at different temperatures do not
+   * compare, so such a phase ends with its last rotation, not with its best.
+   */
+  readonly temperature?: { readonly from: number; readonly to: number } | undefined;
 }
 
 /** Entropy throughout, or a short entropy phase that makes the pattern's own, piecewise objective robust. */
@@ -42,4 +48,16 @@ export function phaseSteps(phases: readonly Phase[], steps: number): number[] {
 /** Cosine from 1 to 0 over a phase. */
 export function cosine(step: number, steps: number): number {
   return 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+}
+
+/** What a phase minimises at a step. */
+export function criterionAt(
+  { objective, temperature }: Phase,
+  step: number,
+  steps: number,
+): Criterion {
+  if (objective === "entropy") return { objective };
+  if (temperature === undefined) return { objective, temperature: 0 };
+  const { from, to } = temperature;
+  return { objective, temperature: from * (to / from) ** (step / steps) };
 }

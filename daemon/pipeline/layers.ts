@@ -23,7 +23,7 @@ import { readFoldedLayer } from "./denseLayer.ts";
 import { embed } from "./evaluate.ts";
 import { openLayerFile, writeLayerFile, type SelfTestStreams } from "./layerFile.ts";
 import { corruptWork } from "./errors.ts";
-import { matrixReports, picturesAfter, picturesBefore } from "./matrixReport.ts";
+import { cellsFor, matrixReports, picturesAfter, picturesBefore } from "./matrixReport.ts";
 import { pruneLayer, rotatedLayer } from "./pruneLayer.ts";
 import { scopes } from "./recipe.ts";
 import { fallbackLog, type Run } from "./run.ts";
@@ -133,6 +133,7 @@ async function finishLayer(
   const { shape } = model.config;
   const rotation = scope.rotations[i - first];
   if (!rotation) throw new RangeError(`layer ${i} is not of scope ${first}–${end - 1}`);
+  const cells = cellsFor(model.config.layers);
   const { log, note } = fallbackLog(run);
   progress.start("prune", i);
 
@@ -144,7 +145,14 @@ async function finishLayer(
   disposeLayer(folded);
 
   const pruned = await pruneLayer(run, i, rotated, before.stream, note);
-  const pictures = await picturesAfter(rotated.matrices, metric, rotation, shape, pruned.written);
+  const pictures = await picturesAfter(
+    rotated.matrices,
+    metric,
+    rotation,
+    shape,
+    pruned.written,
+    cells,
+  );
   disposeLayer(rotated);
   scope.metrics.release(metric);
   await scope.metrics.drop(i);
@@ -171,6 +179,7 @@ async function finishLayer(
     before: dense.before,
     after: { figures: dense.after, pictures },
     written: pruned.written,
+    cells,
     shapes: Object.fromEntries(ROLES.map((role) => [role, matrixShape(role, shape)])) as Record<
       Role,
       readonly [number, number]
@@ -212,7 +221,13 @@ async function describeDense(
   const after = await measure(problem, rotation);
   problem.dispose();
   disposeRotation(identity);
-  const pictures = await picturesBefore(matrices, metric, shape, pattern);
+  const pictures = await picturesBefore(
+    matrices,
+    metric,
+    shape,
+    pattern,
+    cellsFor(run.model.config.layers),
+  );
   return { before: { figures: before, pictures }, after };
 }
 

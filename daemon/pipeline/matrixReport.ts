@@ -16,8 +16,14 @@ import type { Histogram, MatrixReport, Overview } from "../report.ts";
 import { INPUT_OF, ROLES, type LayerShape, type Pattern, type Role } from "../vocabulary.ts";
 import { importanceHistogram, importanceOverview, maskOverview } from "./overview.ts";
 
-/** Cells a side of each picture: 3 pictures × 7 matrices × layers of them go into one report. */
-const CELLS = 64;
+/** Bytes of all pictures of one report, 3 of each matrix. */
+const PICTURE_BYTES = 12e6;
+
+/** Cells a side of each picture: as many as the report can carry, 256 for small models, 84 for 80 layers. */
+export function cellsFor(layers: number): number {
+  const side = Math.floor(Math.sqrt(PICTURE_BYTES / (3 * ROLES.length * layers)));
+  return Math.min(256, Math.max(64, side));
+}
 
 export interface Picture {
   readonly overview: Overview;
@@ -33,9 +39,10 @@ export async function picturesBefore(
   metric: LayerMetric,
   shape: LayerShape,
   pattern: Pattern,
+  cells: number,
 ): Promise<Record<Role, Picture>> {
   const identity = identityRotation(shape);
-  const pictures = await picture(matrices, metric, identity, shape, async (s) => {
+  const pictures = await picture(matrices, metric, identity, shape, cells, async (s) => {
     const mask = selectLowest(
       s,
       pattern.kind === "nm"
@@ -61,8 +68,9 @@ export function picturesAfter(
   rotation: Rotation,
   shape: LayerShape,
   written: Readonly<Record<Role, Float32Array>>,
+  cells: number,
 ): Promise<Record<Role, Picture>> {
-  return picture(rotated, metric, rotation, shape, (_, role) =>
+  return picture(rotated, metric, rotation, shape, cells, (_, role) =>
     Promise.resolve((i: number) => written[role][i] === 0),
   );
 }
@@ -72,6 +80,7 @@ async function picture(
   metric: LayerMetric,
   rotation: Rotation,
   shape: LayerShape,
+  cells: number,
   prunedOf: (s: tf.Tensor2D, role: Role) => Promise<(i: number) => boolean>,
 ): Promise<Record<Role, Picture>> {
   const columns = columnWeights(metric, rotation, shape);
@@ -83,7 +92,7 @@ async function picture(
     const [rows, cols] = s.shape;
     s.dispose();
     pictures[role] = {
-      overview: importanceOverview(values, rows, cols, CELLS),
+      overview: importanceOverview(values, rows, cols, cells),
       histogram: importanceHistogram(values, isPruned),
     };
   }
@@ -96,6 +105,7 @@ export interface MatrixFacts {
   readonly after: { readonly figures: LayerFigures; readonly pictures: Record<Role, Picture> };
   readonly written: Readonly<Record<Role, Float32Array>>;
   readonly shapes: Readonly<Record<Role, readonly [number, number]>>;
+  readonly cells: number;
 }
 
 export function matrixReports(facts: MatrixFacts): Record<Role, MatrixReport> {
@@ -114,7 +124,7 @@ export function matrixReports(facts: MatrixFacts): Record<Role, MatrixReport> {
       overview: {
         before: before.pictures[role].overview,
         after: after.pictures[role].overview,
-        mask: maskOverview(weights, rows, cols, CELLS),
+        mask: maskOverview(weights, rows, cols, facts.cells),
       },
       histogram: {
         before: before.pictures[role].histogram,

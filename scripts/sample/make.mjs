@@ -31,8 +31,11 @@ await build({
   logLevel: "error",
   plugins: [externalPackages],
 });
-/** One thread and one kernel family: sums are then added in the same order on every x86 machine with AVX2. */
-const reproducibleBlas = { OPENBLAS_NUM_THREADS: "1", OPENBLAS_CORETYPE: "Haswell" };
+/** One thread and, on x86, one family of kernels: OpenBLAS then adds in the same order on every machine. */
+const reproducibleBlas = {
+  OPENBLAS_NUM_THREADS: "1",
+  ...(process.arch === "x64" ? { OPENBLAS_CORETYPE: "Haswell" } : {}),
+};
 const { status } = spawnSync(process.execPath, [bundle, ...process.argv.slice(2)], {
   cwd: root,
   env: { ...process.env, ...reproducibleBlas },

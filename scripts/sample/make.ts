@@ -1,10 +1,9 @@
 /** Makes `media/sample`: texts and tokenizer, then the trained weights, then the README with what was measured. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { openBackend } from "../../daemon/backend/index.ts";
-import { encodeFloats, openCheckpoint, writeSafetensors } from "../../daemon/checkpoint/index.ts";
-import { openModel } from "../../daemon/model/index.ts";
-import { perplexity } from "../../daemon/pipeline/evaluate.ts";
-import { evaluationWindows, loadTokenizer } from "../../daemon/text/index.ts";
+import { encodeFloats, writeSafetensors } from "../../daemon/checkpoint/index.ts";
+import { evaluate, silent } from "../../daemon/pipeline/index.ts";
+import { loadTokenizer } from "../../daemon/text/index.ts";
 import { textFiles } from "./content.ts";
 import { CONTEXT, MODEL_CONFIG } from "./modelConfig.ts";
 import { countParameters, type Parameters } from "./parameters.ts";
@@ -31,9 +30,9 @@ const parameters = await train({
   state: { file: STATE_FILE, every: 50 },
   onStep: report(),
 });
+await backend.dispose();
 await writeModel(parameters);
 await writeFile(`${FOLDER}/README.md`, await measuredReadme(countParameters(parameters)));
-await backend.dispose();
 
 async function writeModel(trained: Parameters): Promise<void> {
   const tensors = [...trained].map(([name, { shape, values }]) => ({
@@ -46,24 +45,13 @@ async function writeModel(trained: Parameters): Promise<void> {
 }
 
 async function measuredReadme(parameterCount: number): Promise<string> {
-  const set = await evaluationWindows(tokenizer, `${FOLDER}/evaluation.txt`, { seqLen: CONTEXT });
-  const checkpoint = await openCheckpoint(FOLDER);
-  try {
-    const never = new AbortController().signal;
-    const measured = await perplexity(openModel(checkpoint), set.windows, never, () => undefined);
-    console.log(`perplexity on evaluation.txt: ${measured.perplexity.toFixed(3)}`);
-    return readme({
-      parameters: parameterCount,
-      recipe: RECIPE,
-      perplexity: measured.perplexity,
-      tokens: set.tokens,
-      windows: set.windows.length,
-      seqLen: set.seqLen,
-      textSha256: set.textSha256,
-    });
-  } finally {
-    await checkpoint.close();
-  }
+  const measured = await evaluate(
+    { checkpoint: FOLDER, text: [`${FOLDER}/evaluation.txt`], seqLen: CONTEXT, device: "wasm" },
+    silent,
+    new AbortController().signal,
+  );
+  console.log(`perplexity on evaluation.txt: ${measured.perplexity.toFixed(3)}`);
+  return readme({ ...measured, parameters: parameterCount, recipe: RECIPE });
 }
 
 /** One line every tenth step: mean loss since the last line and seconds a step. */

@@ -13,13 +13,13 @@ function notFound(name: string): Error {
   });
 }
 
-/** An installation with these packages; loading one registers the backend, as the real ones do. */
+/** An installation with these packages; loading one makes it the backend, as the real ones do. */
 function installation(packages: readonly string[]): (name: string) => Promise<unknown> {
   return (name) => {
     if (!packages.includes(name)) return Promise.reject(notFound(name));
     const backend = Object.assign(new MathBackendCPU(), { isUsingGpuDevice: name === GPU });
     tf.registerBackend("tensorflow", () => backend);
-    return Promise.resolve({});
+    return tf.setBackend("tensorflow");
   };
 }
 
@@ -28,6 +28,13 @@ test("the GPU package is preferred", async () => {
   expect(await provider.probe()).toMatchObject({ available: true, automatic: true, detail: GPU });
   expect((await provider.open({})).description).toBe(`${GPU} on GPU`);
   expect(tf.getBackend()).toBe("tensorflow");
+  tf.removeBackend("tensorflow");
+});
+
+test("a look changes nothing", async () => {
+  await tf.setBackend("cpu");
+  await tensorflowProvider(installation([CPU])).probe();
+  expect(tf.getBackend()).toBe("cpu");
   tf.removeBackend("tensorflow");
 });
 

@@ -5,6 +5,7 @@ import {
   buildMetric,
   createLayerProblem,
   measure,
+  type Criterion,
   type LayerProblem,
 } from "../../daemon/method/index.ts";
 import {
@@ -54,13 +55,15 @@ async function problemOf(method: PruneMethod, pattern: Pattern): Promise<LayerPr
   return createLayerProblem(toMatrices(layer), metric, SHAPE, pattern);
 }
 
+const criterion = (objective: Objective): Criterion => ({ objective, temperature: 0 });
+
 describe("a layer's problem", () => {
   it.each(CASES)(
     "%s, %s, %o: loss and gradients are the float64 reference's",
     async (method, objective, pattern) => {
       const problem = await problemOf(method, pattern);
       const before = tf.memory().numTensors;
-      const value = await problem.evaluate(toRotation(rotation), objective);
+      const value = await problem.evaluate(toRotation(rotation), criterion(objective));
       // The evaluation's three tensors and the rotation's two.
       expect(tf.memory().numTensors - before).toBe(5);
 
@@ -86,7 +89,7 @@ describe("a layer's problem", () => {
     async (method, objective, pattern) => {
       const problem = await problemOf(method, pattern);
       const { r1, r2 } = toRotation(rotation);
-      const value = await problem.evaluate({ r1, r2 }, objective);
+      const value = await problem.evaluate({ r1, r2 }, criterion(objective));
       const masks = prunedMasks(method, pattern);
       const grads = tf.grads((a, ...blocks) =>
         autodiffLoss(objective, method, a as tf.Tensor2D, blocks as tf.Tensor2D[], masks),

@@ -32,6 +32,7 @@ import {
 
 beforeAll(useCpu);
 
+const ENTROPY = { objective: "entropy" } as const;
 const PATTERN: Pattern = { kind: "nm", keep: 2, of: 4 };
 
 async function problemOf(method: PruneMethod, seed = 1): Promise<LayerProblem> {
@@ -59,7 +60,7 @@ describe("learnRotation", () => {
       const figure = objective === "entropy" ? "entropy" : "prunedMass";
       expect(after[figure]).toBeLessThan(0.97 * before[figure]);
       // The best loss kept is the loss of the rotation returned.
-      expect(Math.abs((phases.at(-1)?.bestLoss ?? NaN) / after[figure] - 1)).toBeLessThan(1e-4);
+      expect(Math.abs((phases.at(-1)?.keptLoss ?? NaN) / after[figure] - 1)).toBeLessThan(1e-4);
       expect(await orthogonalityError(rotation.r1)).toBeLessThan(2e-6);
       expect(await orthogonalityError(rotation.r2)).toBeLessThan(2e-6);
     },
@@ -96,7 +97,7 @@ describe("learnRotation", () => {
     ]);
     expect(phases.map(({ steps }) => steps)).toEqual([3, 7]);
     const losses = reports.slice(3).map(({ loss }) => loss);
-    expect(phases[1]).toMatchObject({ firstLoss: losses[0], bestLoss: Math.min(...losses) });
+    expect(phases[1]).toMatchObject({ firstLoss: losses[0], keptLoss: Math.min(...losses) });
   });
 
   it("ends a phase on a plateau, not before its second half", async () => {
@@ -194,11 +195,11 @@ describe("a joint problem", () => {
     const single = identityRotation(SHAPE);
     const both = { r1: single.r1, r2: tf.concat([single.r2, single.r2], 0) };
     const before = tf.memory().numTensors;
-    const value = await joint.evaluate(both, "entropy");
+    const value = await joint.evaluate(both, ENTROPY);
     expect(tf.memory().numTensors - before).toBe(3);
     expect(released).toEqual([0, 1]);
 
-    const parts = await Promise.all(problems.map((p) => p.evaluate(single, "entropy")));
+    const parts = await Promise.all(problems.map((p) => p.evaluate(single, ENTROPY)));
     const losses = await Promise.all(parts.map(async ({ loss }) => (await loss.data())[0] ?? NaN));
     expect((await value.loss.data())[0]).toBeCloseTo((losses[0] ?? NaN) + (losses[1] ?? NaN), 3);
     const sum = tf.addN(parts.map(({ gradR1 }) => gradR1));

@@ -1,16 +1,16 @@
-import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Tokenizer } from "@huggingface/tokenizers";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openBackend, type Backend } from "../../daemon/backend/index.ts";
-import { openCheckpoint, type Checkpoint } from "../../daemon/checkpoint/index.ts";
+import { describe, expect, it } from "vitest";
+import { openCheckpoint } from "../../daemon/checkpoint/index.ts";
 import { countNonFinite, openModel } from "../../daemon/model/index.ts";
-import { perplexity } from "../../daemon/pipeline/evaluate.ts";
-import { evaluationWindows, loadTokenizer } from "../../daemon/text/index.ts";
+import { evaluate, silent } from "../../daemon/pipeline/index.ts";
+import { loadTokenizer } from "../../daemon/text/index.ts";
 import { textFiles } from "../../scripts/sample/content.ts";
-import { CONTEXT, VOCAB_SIZE } from "../../scripts/sample/modelConfig.ts";
-import { initialParameters } from "../../scripts/sample/parameters.ts";
+import { CONTEXT, MODEL_CONFIG, VOCAB_SIZE } from "../../scripts/sample/modelConfig.ts";
+import { countParameters, initialParameters } from "../../scripts/sample/parameters.ts";
+import { readme } from "../../scripts/sample/readme.ts";
+import { RECIPE } from "../../scripts/sample/recipe.ts";
 import { SEPARATOR, splitOf } from "../../scripts/sample/text/index.ts";
 
 const FOLDER = fileURLToPath(new URL("../../media/sample/", import.meta.url));
@@ -53,18 +53,8 @@ describe("media/sample", () => {
 });
 
 describe("the sample model", () => {
-  let backend: Backend;
-  let checkpoint: Checkpoint;
-  beforeAll(async () => {
-    backend = await openBackend("wasm");
-    checkpoint = await openCheckpoint(FOLDER);
-  });
-  afterAll(async () => {
-    await checkpoint.close();
-    await backend.dispose();
-  });
-
   it("has the tensors its config promises, all finite bf16, and no others", async () => {
+    const checkpoint = await openCheckpoint(FOLDER);
     const { config } = openModel(checkpoint);
     expect(config.shape.kvHeads).toBeLessThan(config.shape.heads);
     expect(config.tied).toBe(true);
@@ -74,21 +64,22 @@ describe("the sample model", () => {
       expect([dtype, shape], name).toEqual(["BF16", expected.get(name)?.shape]);
       expect(countNonFinite(await checkpoint.readFloats(name)), name).toBe(0);
     }
+    await checkpoint.close();
   });
 
-  it("has the perplexity that its README states, on the text that the README names", async () => {
-    const text = await readFile(FOLDER + "README.md", "utf8");
+  it("has the README that the script writes, with the perplexity it really has", async () => {
+    const text = await read("README.md");
     const [, stated = ""] = /\*\*([\d.]+)\*\*/.exec(text) ?? [];
-    const sha256 = createHash("sha256")
-      .update(await read("evaluation.txt"))
-      .digest("hex");
-    expect(text).toContain(sha256);
-
-    const tokenizer = await loadTokenizer(FOLDER);
-    const set = await evaluationWindows(tokenizer, FOLDER + "evaluation.txt", { seqLen: CONTEXT });
-    const never = new AbortController().signal;
-    const measured = await perplexity(openModel(checkpoint), set.windows, never, () => undefined);
-    expect(measured.tokens).toBe(set.windows.length * (CONTEXT - 1));
+    const measured = await evaluate(
+      { checkpoint: FOLDER, text: [FOLDER + "evaluation.txt"], device: "wasm" },
+      silent,
+      new AbortController().signal,
+    );
+    expect(measured.seqLen).toBe(CONTEXT);
     expect(Math.abs(measured.perplexity / Number(stated) - 1)).toBeLessThan(1e-3);
+    const parameters = countParameters(initialParameters(MODEL_CONFIG, 0));
+    expect(text).toBe(
+      readme({ ...measured, parameters, recipe: RECIPE, perplexity: Number(stated) }),
+    );
   });
 });

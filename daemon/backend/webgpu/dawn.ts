@@ -1,8 +1,8 @@
 /**
  * Dawn, the WebGPU implementation that the `webgpu` package carries as a native module: one owner, one release.
  *
- * TensorFlow.js looks for WebGPU where a browser has it: `navigator.gpu` and the `GPU…` classes as globals. They
- * are put there while a device is held and taken away after.
+ * TensorFlow.js looks for WebGPU where a browser has it: `navigator.gpu`, there while a device is open, and the
+ * `GPU…` classes as globals.
  */
 
 import type * as Dawn from "webgpu";
@@ -10,17 +10,17 @@ import type { Absence } from "../provider.ts";
 import { installCommand, VULKAN } from "../remedy.ts";
 
 /** An adapter and the instance that must outlive it. */
-export interface HeldAdapter {
+export interface FoundAdapter {
   readonly adapter: GPUAdapter;
   /** `NVIDIA H100 (nvidia, hopper)` */
   readonly name: string;
   /** A CPU that plays a GPU: SwiftShader, lavapipe, WARP. */
   readonly software: boolean;
-  /** Takes the globals away. */
-  release(): void;
+  /** Puts WebGPU where TensorFlow.js looks for it; the result takes it away again. */
+  readonly install: () => () => void;
 }
 
-export async function acquireAdapter(): Promise<HeldAdapter | Absence> {
+export async function findAdapter(): Promise<FoundAdapter | Absence> {
   const vulkan = installCommand(VULKAN);
   const driver = process.platform === "linux" && vulkan !== undefined ? { remedy: vulkan } : {};
   if (await lacksLoader()) return { why: "there is no Vulkan loader (libvulkan.so.1)", ...driver };
@@ -37,7 +37,6 @@ export async function acquireAdapter(): Promise<HeldAdapter | Absence> {
     const why = "Dawn found no adapter: no Vulkan, Metal or Direct3D 12 driver answers";
     return { why, ...driver };
   }
-  const release = installGlobals(gpu, dawn.globals);
   const { info } = adapter;
   const parts = [info.vendor, info.architecture].filter((part) => part !== "").join(", ");
   const model = info.description === "" ? info.device : info.description;
@@ -45,7 +44,7 @@ export async function acquireAdapter(): Promise<HeldAdapter | Absence> {
     adapter,
     name: parts === "" ? model : `${model} (${parts})`,
     software: info.isFallbackAdapter,
-    release,
+    install: () => installGlobals(gpu, dawn.globals),
   };
 }
 

@@ -7,50 +7,50 @@ import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import { missing, type DeviceReport, type Opened, type Provider } from "../provider.ts";
 import { registerAll } from "../registry.ts";
 import { deviceFailed } from "../errors.ts";
-import { acquireAdapter, type HeldAdapter } from "./dawn.ts";
+import { findAdapter, type FoundAdapter } from "./dawn.ts";
 import { fusedKernels } from "./kernels.ts";
 
 export const webgpu: Provider = {
   device: "webgpu",
 
   async probe(): Promise<DeviceReport> {
-    const held = await acquireAdapter();
-    if ("why" in held) {
+    const found = await findAdapter();
+    if ("why" in found) {
       return {
         device: "webgpu",
         available: false,
         automatic: false,
         detail: "any GPU, by Vulkan, Metal or Direct3D 12",
-        ...missing(held),
+        ...missing(found),
       };
     }
-    held.release();
     return {
       device: "webgpu",
       available: true,
-      automatic: !held.software,
-      detail: held.name,
-      ...(held.software
-        ? { missing: `only a software adapter, ${held.name}; slower than wasm` }
+      automatic: !found.software,
+      detail: found.name,
+      ...(found.software
+        ? { missing: `only a software adapter, ${found.name}; slower than wasm` }
         : {}),
     };
   },
 
   async open(): Promise<Opened> {
-    const held = await acquireAdapter();
-    if ("why" in held) throw new Error(held.why);
+    const found = await findAdapter();
+    if ("why" in found) throw new Error(found.why);
+    const uninstall = found.install();
     try {
-      return await start(held);
+      return await start(found, uninstall);
     } catch (error) {
-      held.release();
+      uninstall();
       throw error;
     }
   },
 };
 
-async function start(held: HeldAdapter): Promise<Opened> {
-  const { limits, features, info } = held.adapter;
-  const device = await held.adapter.requestDevice({
+async function start(found: FoundAdapter, uninstall: () => void): Promise<Opened> {
+  const { limits, features, info } = found.adapter;
+  const device = await found.adapter.requestDevice({
     // The defaults are what the weakest phone has: 128 MiB a binding holds no 4096 × 11008 matrix.
     requiredLimits: {
       maxBufferSize: limits.maxBufferSize,
@@ -70,13 +70,13 @@ async function start(held: HeldAdapter): Promise<Opened> {
     throw new Error("TensorFlow.js could not start its webgpu backend");
   const undo = registerAll(fusedKernels(backend));
   return {
-    description: `webgpu on ${held.name}${held.software ? ", emulated in software" : ""}`,
+    description: `webgpu on ${found.name}${found.software ? ", emulated in software" : ""}`,
     maxTensorBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
     dispose() {
       undo();
       tf.removeBackend("webgpu");
       device.destroy();
-      held.release();
+      uninstall();
       return Promise.resolve();
     },
   };

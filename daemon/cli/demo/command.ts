@@ -8,7 +8,9 @@ import type { ComparisonReport, ComparisonRow, PerplexityRow } from "../../repor
 import { interruptible } from "../cancel.ts";
 import { screenFor } from "../context.ts";
 import type { Context } from "../context.ts";
+import { facts } from "../terminal/facts.ts";
 import { duration, integer } from "../terminal/numbers.ts";
+import { printable } from "../terminal/text.ts";
 import { demoRuns, evaluateOptions, pruneOptions } from "./runs.ts";
 import type { DemoRun } from "./runs.ts";
 import { findSample } from "./sample.ts";
@@ -37,11 +39,19 @@ export async function demoCommand(context: Context, out: string): Promise<void> 
       "",
       ...comparisonTable(report, screen.style),
       "",
-      `  Perplexity on ${integer(dense.tokens)} tokens (${dense.windows} windows of ${dense.seqLen}); lower is better.`,
-      `  ${report.machine}; ${duration((io.now() - started) / 1000)} in all.`,
-      "",
-      `  ${screen.style.dim("report")}       ${page}`,
-      `  ${screen.style.dim("checkpoints")}  ${join(out, "*")}`,
+      ...facts(
+        [
+          [
+            "perplexity",
+            `on ${integer(dense.tokens)} tokens in ${dense.windows} windows of ${dense.seqLen}; lower is better`,
+          ],
+          ["time", `${duration((io.now() - started) / 1000)} on ${printable(report.machine)}`],
+          ["report", printable(page)],
+          ["checkpoints", printable(join(out, "*"))],
+        ],
+        screen.columns,
+        screen.style,
+      ),
       "",
     );
   } finally {

@@ -3,7 +3,6 @@ import * as tf from "@tensorflow/tfjs-core";
 import { expect, test } from "vitest";
 import { sparsegptBlock } from "../../../daemon/backend/index.ts";
 import * as reference from "../reference.ts";
-import { type Matrix } from "../reference.ts";
 import { normals, upper, tensor2d, valuesOf, expectClose, random } from "./numbers.ts";
 
 export function sparsegptLaws(): void {
