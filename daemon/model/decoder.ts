@@ -71,19 +71,24 @@ export function decoderLayer(
 
     const attentionInput = rmsNorm(stream, layer.inputNorm, config.normEps);
     if (seen("qkv", attentionInput)) return x.clone();
-    const perHead = (role: Role, n: number): tf.Tensor4D =>
-      tf.reshape(linear(role, attentionInput), [B, T, n, headDim]);
-    const q = applyRope(perHead("q", heads), context.rope);
-    const k = applyRope(perHead("k", kvHeads), context.rope);
-    const v = perHead("v", kvHeads);
-    const attended = causalAttention(q, k, v, config.slidingWindows[index] ?? null);
+    // Tidied by half layers: what a half needs for itself is freed before the next begins.
+    const attended = tf.tidy(() => {
+      const perHead = (role: Role, n: number): tf.Tensor4D =>
+        tf.reshape(linear(role, attentionInput), [B, T, n, headDim]);
+      const q = applyRope(perHead("q", heads), context.rope);
+      const k = applyRope(perHead("k", kvHeads), context.rope);
+      return causalAttention(q, k, perHead("v", kvHeads), config.slidingWindows[index] ?? null);
+    });
     if (seen("o", attended)) return x.clone();
     stream = tf.add<tf.Tensor2D>(stream, linear("o", attended));
 
     const ffnInput = rmsNorm(stream, layer.postAttentionNorm, config.normEps);
     if (seen("mlp", ffnInput)) return x.clone();
-    const gate = linear("gate", ffnInput);
-    const hidden = tf.mul<tf.Tensor2D>(tf.mul(gate, tf.sigmoid(gate)), linear("up", ffnInput));
+    const hidden = tf.tidy(() => {
+      const gate = linear("gate", ffnInput);
+      const silu = tf.tidy(() => tf.mul(gate, tf.sigmoid(gate)));
+      return tf.mul<tf.Tensor2D>(silu, linear("up", ffnInput));
+    });
     if (seen("down", hidden)) return x.clone();
     stream = tf.add<tf.Tensor2D>(stream, linear("down", hidden));
     return tf.reshape(stream, [B, T, d]);

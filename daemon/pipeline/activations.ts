@@ -97,7 +97,7 @@ async function guarded(path: string, shape: StreamShape, work: () => Promise<voi
 
 /**
  * Windows of a batch: as many as keep the largest intermediate (FFN hidden state, or the scores of one block of
- * queries) within 32 MiB. A function of the shapes alone, so that a resumed run repeats the same arithmetic.
+ * queries) within 8 MiB. A function of the shapes alone, so that a resumed run repeats the same arithmetic.
  */
 export function windowsPerBatch(shape: {
   seqLen: number;
@@ -107,7 +107,7 @@ export function windowsPerBatch(shape: {
 }): number {
   const hidden = shape.seqLen * Math.max(shape.ffn, shape.d);
   const scores = shape.heads * Math.min(shape.seqLen, 256) * shape.seqLen;
-  return Math.max(1, Math.floor((8 << 20) / Math.max(hidden, scores)));
+  return Math.max(1, Math.floor((2 << 20) / Math.max(hidden, scores)));
 }
 
 /** Calls `work` for each batch of windows, with a turn of the event loop between so that a cancel is seen. */

@@ -94,7 +94,7 @@ export async function writeCompanions(run: Run, writer: CheckpointWriter): Promi
  */
 export function outputConfig(model: Model, recipe: Recipe): Record<string, unknown> {
   const config: Record<string, unknown> = { ...model.config.raw };
-  if (recipe.rotation.kind !== "none") config["tie_word_embeddings"] = false;
+  if (recipe.rotation.kind !== "none") config.tie_word_embeddings = false;
   if (recipe.dtype !== "keep") {
     const name = { bf16: "bfloat16", f16: "float16", f32: "float32" }[recipe.dtype];
     config["dtype" in config ? "dtype" : "torch_dtype"] = name;

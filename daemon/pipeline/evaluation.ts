@@ -113,11 +113,10 @@ async function pruneWithoutRotation(
   backend: Backend,
   options: PruneOptions,
 ): Promise<string> {
-  const { evaluation: _, ...rest } = options;
   const out = run.work.scratch("unrotated");
   const { output } = await pruneOn(
     backend,
-    { ...rest, rotation: { kind: "none" }, out, resume: false },
+    { ...options, rotation: { kind: "none" }, out, resume: false, evaluation: undefined },
     silent,
     run.signal,
   );

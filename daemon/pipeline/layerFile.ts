@@ -53,7 +53,7 @@ export interface LayerFile {
 /** @throws pipeline/corrupt-work and what reading a safetensors file may throw */
 export async function openLayerFile(path: string): Promise<LayerFile> {
   const file = await openCheckpoint(path);
-  const report = file.metadata["finished"];
+  const report = file.metadata.finished;
   if (report === undefined) throw corruptWork(path, "its layer report is missing");
   return {
     // Written by this version of the program (run.json says so) in one rename: not validated field by field.

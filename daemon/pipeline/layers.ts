@@ -2,7 +2,7 @@
  * The middle of a run: scope by scope, layer by layer, from the embedded calibration windows to a finished layer file
  * each. Where files are there already (a resumed run), it goes on behind them.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import {

@@ -35,7 +35,7 @@ import type { PruneOptions } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import { makePlan, parameterCount, refuseImpossible, type Planned } from "./planning.ts";
 import { Progress } from "./progress.ts";
-import { calibrationFiles, resolveRecipe } from "./recipe.ts";
+import { calibrationFiles, resolveRecipe, scopes } from "./recipe.ts";
 import { reopen } from "./reopen.ts";
 import type { Run } from "./run.ts";
 import { disposeStreams, finishSelfTest } from "./selfTest.ts";
@@ -311,9 +311,12 @@ function weigh(
 ): void {
   const { shape, layers } = model.config;
   const work = layerWork({ shape, recipe });
-  for (let i = 0; i < layers; i++) {
-    for (const stage of ["collect", "rotate", "prune", "propagate"] as const) {
-      progress.weigh(stage, i, work[stage]);
+  for (const [first, end] of scopes(recipe.rotation, layers)) {
+    progress.weigh("rotate", first, (end - first) * work.rotate);
+    for (let i = first; i < end; i++) {
+      for (const stage of ["collect", "prune", "propagate"] as const) {
+        progress.weigh(stage, i, work[stage]);
+      }
     }
   }
   const { windows, seqLen } = evaluation ?? { windows: [], seqLen: 1 };

@@ -38,7 +38,7 @@ export async function writeRotationFile(path: string, saved: SavedRotation): Pro
 export async function readRotationFile(path: string): Promise<SavedRotation> {
   const file = await openCheckpoint(path);
   try {
-    const learning = learningSchema.parse(JSON.parse(file.metadata["learning"] ?? ""));
+    const learning = learningSchema.parse(JSON.parse(file.metadata.learning ?? ""));
     return { rotation: await readRotation(file), ...learning };
   } catch (cause) {
     throw corruptWork(path, cause instanceof Error ? cause.message : "unreadable");

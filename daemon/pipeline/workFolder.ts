@@ -127,10 +127,13 @@ async function compareIdentity(runFile: string, now: RunIdentity): Promise<void>
   };
   const then = flat(before.data);
   for (const [key, value] of Object.entries(flat({ ...now }))) {
-    const [a, b] = [JSON.stringify(then[key]), JSON.stringify(value)];
-    if (a !== b) throw resumeMismatch(LABELS[key] ?? key, a ?? "(nothing)", b);
+    const [a, b] = [shown(then[key]), shown(value)];
+    if (a !== b) throw resumeMismatch(LABELS[key] ?? key, a, b);
   }
 }
+
+const shown = (value: unknown): string =>
+  value === undefined ? "(nothing)" : JSON.stringify(value);
 
 const LABELS: Readonly<Record<string, string>> = {
   version: "program version",

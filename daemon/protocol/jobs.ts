@@ -169,7 +169,14 @@ interface Waiting extends WorkDone {
   readonly wait?: boolean;
 }
 
-export type PruneParams = RecipeSource & Waiting;
+export type PruneParams = RecipeSource &
+  Waiting & {
+    /**
+     * Go on with an unfinished run of the same output that is in no job, e.g. one of the command line (without it:
+     * `pipeline/unfinished-run`).
+     */
+    readonly resume?: boolean;
+  };
 /** Checks the recipe, and queues a pruning. */
 export const PRUNE = requestType<PruneParams, JobInfo>("jobs/prune");
 

@@ -12,7 +12,6 @@ export const RECIPE_SUFFIX = ".denoise.json";
  * `daemon/recipe/schema.ts` documents and checks each.
  */
 export interface RecipeFile {
-  readonly $schema?: string;
   /** Hugging Face folder, its `config.json`, a `.safetensors` file or its index. */
   readonly checkpoint: string;
   /** Output folder; new, or empty. */

@@ -83,7 +83,7 @@ export const listOf = (paths: string | readonly string[]): readonly string[] =>
 
 /** @param recipe checked, with absolute paths */
 export function pruneOptions(recipe: RecipeFile): PruneOptions {
-  const { $schema: _, sparsity, rotation, calibration, maxShardSize, evaluation, ...same } = recipe;
+  const { sparsity, rotation, calibration, maxShardSize, evaluation, ...same } = recipe;
   const pattern = sparsity === undefined ? null : patternOf(sparsity);
   const maxShardBytes = maxShardSize === undefined ? null : bytesOf(maxShardSize);
   return {

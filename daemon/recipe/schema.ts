@@ -62,7 +62,6 @@ const evaluation = z.strictObject({
 
 export const recipeSchema = z
   .strictObject({
-    $schema: z.string().optional(),
     checkpoint: path.meta(
       about(
         "Checkpoint to prune",

@@ -59,12 +59,12 @@ function importanceColumns(w: Matrix, c: readonly number[]): number[][] {
   return Array.from({ length: w.cols }, (_, j) => rows.map((row) => row[j] ?? NaN));
 }
 
-/** Pruned share of each row's importance, for a mask that is given. */
-export function prunedShare(w: Matrix, c: readonly number[], mask: readonly boolean[]): number {
+/** Pruned share of each row's importance, for a mask in 0 … 1 that is given. */
+export function prunedShare(w: Matrix, c: readonly number[], mask: readonly number[]): number {
   let total = 0;
   importanceRows(w, c).forEach((row, i) => {
     const sum = row.reduce((a, b) => a + b, 0);
-    const lost = row.reduce((a, s, j) => a + (mask[i * w.cols + j] === true ? s : 0), 0);
+    const lost = row.reduce((a, s, j) => a + (mask[i * w.cols + j] ?? NaN) * s, 0);
     if (sum > 0) total += lost / sum;
   });
   return total;
@@ -86,6 +86,19 @@ export function lowestMask(scores: Matrix, select: Selection): boolean[] {
       .forEach((k) => (mask[k] = true));
   }
   return mask;
+}
+
+/** Around the geometric mean of the two scores at the border of the choice, by sorting. */
+export function softMask(scores: Matrix, select: Selection, temperature: number): number[] {
+  const [width, count] =
+    select.kind === "nm" ? [select.of, select.of - select.keep] : [scores.cols, select.count];
+  const logs = scores.values.map((s) => Math.log(s + 1e-30));
+  return logs.map((log, k) => {
+    const start = k - (k % width);
+    const sorted = logs.slice(start, start + width).sort((a, b) => a - b);
+    const threshold = ((sorted[count - 1] ?? NaN) + (sorted[count] ?? NaN)) / 2;
+    return 1 / (1 + Math.exp((log - threshold) / temperature));
+  });
 }
 
 /** ∂f/∂x_k by central differences in float64: good to about 1e-9. */

@@ -15,62 +15,54 @@ import type { LayerShape } from "../../daemon/vocabulary.ts";
 import { writeTinyModel, writeTinyText } from "../support/tinyModel.ts";
 import { report, round, type Row } from "./report.ts";
 
-const SHAPE: LayerShape = { d: 512, heads: 8, kvHeads: 2, headDim: 64, ffn: 1792 };
+const SHAPE: LayerShape = { d: 1024, heads: 16, kvHeads: 4, headDim: 64, ffn: 3584 };
 const SEQ_LEN = 256;
 const MB = 1e6;
 
-/** Child: one run; prints its peak resident set before and after, bytes. */
-async function child(layers: number): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "memory-"));
-  const options = {
-    shape: SHAPE,
-    layers,
-    dtype: "BF16",
-    config: { max_position_embeddings: SEQ_LEN },
-  } as const;
-  const checkpoint = await writeTinyModel(folder, options);
-  const text = await writeTinyText(join(folder, "text.txt"), 20_000);
+/** Child: one run; prints its resident set before and at its peak, bytes. */
+async function child(folder: string): Promise<void> {
   const backend = await openBackend("wasm");
   global.gc?.();
   const idle = process.memoryUsage.rss();
   let peak = idle;
-  const watch = setInterval(() => {
+  const look = () => {
     peak = Math.max(peak, process.memoryUsage.rss());
-  }, 5);
+  };
+  const watch = setInterval(look, 5);
   await pruneOn(
     backend,
     {
-      checkpoint,
+      checkpoint: join(folder, "model"),
       out: join(folder, "out"),
-      calibration: [text],
-      samples: 16,
+      calibration: [join(folder, "text.txt")],
+      samples: 8,
       seqLen: SEQ_LEN,
-      steps: 4,
+      steps: 2,
     },
-    (event) => {
-      if (event.type !== "note") peak = Math.max(peak, process.memoryUsage.rss());
-    },
+    look,
     new AbortController().signal,
   );
   clearInterval(watch);
-  await rm(folder, { recursive: true });
   process.stdout.write(JSON.stringify({ idle, peak, description: backend.description }));
   await backend.dispose();
 }
 
-function parent(): void {
-  const layer = 4 * layerElements(SHAPE);
+async function parent(): Promise<void> {
+  const layerBytes = 4 * layerElements(SHAPE);
   const hessians = 4 * (3 * SHAPE.d ** 2 + SHAPE.ffn ** 2);
   const perBatch = windowsPerBatch({ seqLen: SEQ_LEN, ...SHAPE });
   const batch = 4 * perBatch * SEQ_LEN * (4 * SHAPE.d + 3 * SHAPE.ffn);
-  const budget = 2 * layer + hessians + batch;
+  const budget = 2 * layerBytes + hessians + batch;
   const rows: Row[] = [];
   let device = "";
   for (const layers of [6, 24]) {
+    const folder = await mkdtemp(join(tmpdir(), "memory-"));
+    const config = { max_position_embeddings: SEQ_LEN };
+    await writeTinyModel(folder, { shape: SHAPE, layers, dtype: "BF16", config });
+    await writeTinyText(join(folder, "text.txt"), 20_000);
     const self = fileURLToPath(import.meta.url);
-    const run = spawnSync(process.execPath, ["--expose-gc", self, String(layers)], {
-      encoding: "utf8",
-    });
+    const run = spawnSync(process.execPath, ["--expose-gc", self, folder], { encoding: "utf8" });
+    await rm(folder, { recursive: true });
     if (run.status !== 0) throw new Error(run.stderr);
     const { idle, peak, description } = JSON.parse(run.stdout) as {
       idle: number;
@@ -89,6 +81,5 @@ function parent(): void {
   report(device, rows);
 }
 
-const [, , layers] = process.argv;
-if (layers === undefined) parent();
-else await child(Number(layers));
+const [, , folder] = process.argv;
+await (folder === undefined ? parent() : child(folder));

@@ -2,7 +2,7 @@
 
 import tempfile
 
-from harness import case, close, engine_logits, equal
+from harness import case, close, engine_logits
 from models import CONFIGS, DTYPES, load, logits, random_ids, save
 from reference import forward, read_checkpoint
 
@@ -24,4 +24,4 @@ for name in CONFIGS:
     for dtype in DTYPES:
         for sharded in (False, True):
             layout = "sharded" if sharded else "single file"
-            case(f"forward: {name}, {dtype}, {layout}")(lambda args=(name, dtype, sharded): compare(*args))
+            case(f"forward: {name}, {dtype}, {layout}", compare, name, dtype, sharded)

@@ -164,10 +164,8 @@ def check_unpruned(family, rotation):
 for at, (family, rotation) in enumerate((f, r) for f in FAMILIES for r in ROTATIONS):
     settings = RUNS[at % len(RUNS)]
     label = f"{family}, --rotation {rotation}, {settings[0]} {settings[1]}, {settings[2]}"
-    case(f"output: {label}")(lambda args=(family, rotation, settings): check_run(*args))
+    case(f"output: {label}", check_run, family, rotation, settings)
 
 for family in FAMILIES:
     for rotation in ROTATIONS[1:]:
-        case(f"unpruned: {family}, rotation {rotation}, equals dense")(
-            lambda args=(family, rotation): check_unpruned(*args)
-        )
+        case(f"unpruned: {family}, rotation {rotation}, equals dense", check_unpruned, family, rotation)

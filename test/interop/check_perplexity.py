@@ -26,7 +26,7 @@ def loop(model, ids):
 
 def compare(checkpoint, file, rotated):
     ours = cli("eval", checkpoint, "--text", file, "--seq-len", WINDOW)
-    ids = AutoTokenizer.from_pretrained(checkpoint)(file.read_text()).input_ids
+    ids = AutoTokenizer.from_pretrained(checkpoint, trust_remote_code=rotated)(file.read_text()).input_ids
     equal(ids[0], 0, "first id, <s>")
     perplexity, tokens = loop(load(checkpoint, rotated), ids)
     equal(ours["tokens"], tokens, "tokens scored")
@@ -43,4 +43,4 @@ def check(family):
 
 
 for family in FAMILIES:
-    case(f"perplexity: {family}, dense and with rotations")(lambda family=family: check(family))
+    case(f"perplexity: {family}, dense and with rotations", check, family)

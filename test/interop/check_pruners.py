@@ -50,14 +50,14 @@ def check_magnitude(name, seed):
 
 def check_sparsegpt(name, block_size, seed, dead=()):
     w, x = layer(seed, dead)
-    return compare("sparsegpt", PATTERNS[name], block_size, sparsegpt(w, hessian(x), PATTERNS[name], block_size, 0.01), w, x)
+    return compare(
+        "sparsegpt", PATTERNS[name], block_size, sparsegpt(w, hessian(x), PATTERNS[name], block_size, 0.01), w, x
+    )
 
 
 for seed, name in enumerate(PATTERNS):
-    case(f"pruners: Magnitude, {name}")(lambda args=(name, seed): check_magnitude(*args))
-    case(f"pruners: Wanda, {name}")(lambda args=(name, seed): check_wanda(*args))
+    case(f"pruners: Magnitude, {name}", check_magnitude, name, seed)
+    case(f"pruners: Wanda, {name}", check_wanda, name, seed)
     for block_size in (128, 16):
-        case(f"pruners: SparseGPT, {name}, blocks of {block_size}")(
-            lambda args=(name, block_size, seed): check_sparsegpt(*args)
-        )
-case("pruners: SparseGPT, 50%, inputs that are always 0")(lambda: check_sparsegpt("50%", 128, 9, dead=(3, 40)))
+        case(f"pruners: SparseGPT, {name}, blocks of {block_size}", check_sparsegpt, name, block_size, seed)
+case("pruners: SparseGPT, 50%, inputs that are always 0", check_sparsegpt, "50%", 128, 9, (3, 40))

@@ -28,7 +28,7 @@ def random_layer(seed):
     return weights, hessians, orthogonal(rng, d), r2
 
 
-def autograd(method, objective, pattern, weights, hessians, r1, r2):
+def autograd(method, objective, pattern, temperature, weights, hessians, r1, r2):
     """loss, its gradient by R1, by R2"""
     w = {role: torch.from_numpy(a) for role, a in weights.items()}
     r1, r2 = (torch.from_numpy(r).requires_grad_() for r in (r1, r2))
@@ -62,34 +62,42 @@ def autograd(method, objective, pattern, weights, hessians, r1, r2):
             for axis in axes.get(role, (1,))
         )
     else:
-        loss = sum(pruned_share(s, pattern) for s in importance.values())
+        loss = sum(pruned_share(s, pattern, temperature) for s in importance.values())
     loss.backward()
     return loss.item(), r1.grad.numpy(), r2.grad.numpy()
 
 
-def pruned_share(s, pattern):
+def pruned_share(s, pattern, temperature):
     of = pattern["of"] if pattern["kind"] == "nm" else s.shape[1]
     count = of - pattern["keep"] if pattern["kind"] == "nm" else int(pattern["share"] * of)
-    # The values of the smallest: which ones they are is constant for the gradient.
-    smallest = s.reshape(len(s), -1, of).topk(count, dim=2, largest=False).values
-    return (smallest.sum((1, 2)) / s.sum(1)).sum()
+    ordered = s.reshape(len(s), -1, of).sort(dim=2).values
+    if temperature == 0:
+        pruned = ordered[..., :count].sum((1, 2))
+    else:  # softly: half of what lies between the last that goes and the first that stays; constant for the gradient
+        constant = ordered.detach()
+        threshold = (constant[..., count - 1] * constant[..., count]).sqrt()[..., None]
+        pruned = (ordered / (1 + (constant / threshold) ** (1 / temperature))).sum((1, 2))
+    return (pruned / s.sum(1)).sum()
 
 
-def check(method, objective, pattern, seed):
+def check(method, objective, pattern, seed, temperature=0):
     weights, hessians, r1, r2 = random_layer(seed)
     inputs = weights | {f"h.{kind}": h for kind, h in hessians.items()} | {"r1": r1, "r2": r2}
-    spec = {"method": method, "objective": objective, "pattern": pattern, "damping": DAMPING, "shape": SHAPE}
+    criterion = {"objective": objective} | ({"temperature": temperature} if objective == "pruned-mass" else {})
+    spec = {"method": method, "criterion": criterion, "pattern": pattern, "damping": DAMPING, "shape": SHAPE}
     ours = engine("loss", inputs, spec)
-    loss, grad1, grad2 = autograd(method, objective, pattern, weights, hessians, r1, r2)
-    close(rotation_loss(method, objective, pattern, weights, hessians, r1, r2, DAMPING), loss, 1e-9 * loss, "NumPy loss")
+    loss, grad1, grad2 = autograd(method, objective, pattern, temperature, weights, hessians, r1, r2)
+    if temperature == 0:
+        in_numpy = rotation_loss(method, objective, pattern, weights, hessians, r1, r2, DAMPING)
+        close(in_numpy, loss, 1e-9 * loss, "NumPy loss")
     close(ours["loss"], loss, 1e-5 * loss, "loss")
     close(ours["gradR2"], grad2, 1e-4 * np.abs(grad2).max(), "gradient by R2")
     return close(ours["gradR1"], grad1, 1e-4 * np.abs(grad1).max(), "gradient by R1")
 
 
-seeds = iter(range(100))
 for method in ("magnitude", "wanda", "sparsegpt"):
-    for objective, names in (("entropy", ["2:4"]), ("pruned-mass", ["2:4", "50%"])):
-        for name in names:
-            label = f"{method}, {objective}" + (f" {name}" if objective == "pruned-mass" else "")
-            case(f"rotation: {label}")(lambda args=(method, objective, PATTERNS[name], next(seeds)): check(*args))
+    case(f"rotation: {method}, entropy", check, method, "entropy", PATTERNS["2:4"], 1)
+    for seed, name in enumerate(PATTERNS):
+        case(f"rotation: {method}, pruned-mass {name}", check, method, "pruned-mass", PATTERNS[name], 2 + seed)
+for seed, name in enumerate(PATTERNS):
+    case(f"rotation: wanda, soft pruned-mass {name}", check, "wanda", "pruned-mass", PATTERNS[name], 4 + seed, 0.5)

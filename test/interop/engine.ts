@@ -37,7 +37,7 @@ import {
   readMatrix,
   sequenceContext,
 } from "../../daemon/model/index.ts";
-import { INPUT_KINDS, OBJECTIVES, PRUNE_METHODS, ROLES } from "../../daemon/vocabulary.ts";
+import { INPUT_KINDS, PRUNE_METHODS, ROLES } from "../../daemon/vocabulary.ts";
 
 const size = z.number().int().positive();
 const pattern = z.discriminatedUnion("kind", [
@@ -52,7 +52,10 @@ const pruneSpec = z.object({
 });
 const lossSpec = z.object({
   method: z.enum(PRUNE_METHODS),
-  objective: z.enum(OBJECTIVES),
+  criterion: z.discriminatedUnion("objective", [
+    z.object({ objective: z.literal("entropy") }),
+    z.object({ objective: z.literal("pruned-mass"), temperature: z.number() }),
+  ]),
   pattern,
   damping: z.number(),
   shape: z.object({ d: size, heads: size, kvHeads: size, headDim: size, ffn: size }),
@@ -123,7 +126,7 @@ async function rotationLoss(file: Checkpoint): Promise<Outputs> {
   const { kvHeads, headDim } = shape;
   const r2 = tf.tensor3d(await file.readFloats("r2"), [kvHeads, headDim, headDim]);
   const rotation = { r1: await readMatrix(file, "r1"), r2 };
-  return { ...(await problem.evaluate(rotation, spec.objective)) };
+  return { ...(await problem.evaluate(rotation, spec.criterion)) };
 }
 
 async function readAll<K extends string>(

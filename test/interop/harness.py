@@ -1,4 +1,4 @@
-"""Cases that are collected, run one by one and counted; and the two programs they ask: the engine and the command line."""
+"""Cases, collected, run one by one and counted; and the programs they ask: the engine and the command line."""
 
 import json
 import os
@@ -15,23 +15,18 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES = []
 
 
-def case(name):
-    """Registers the decorated function, without arguments, as the case `name`."""
-
-    def register(function):
-        CASES.append((name, function))
-        return function
-
-    return register
+def case(name, function, *arguments):
+    """Adds a case: it fails if the function raises; what the function returns is shown beside its name."""
+    CASES.append((name, function, arguments))
 
 
 def run(pattern):
     """Runs the cases whose name contains `pattern`; the last line is the count. Returns how many failed."""
-    chosen = [(name, function) for name, function in CASES if pattern in name]
+    chosen = [entry for entry in CASES if pattern in entry[0]]
     failed = 0
-    for name, function in chosen:
+    for name, function, arguments in chosen:
         try:
-            note = function()
+            note = function(*arguments)
             print(f"  ok      {name}{f'  ({note})' if note else ''}", flush=True)
         except Exception:
             failed += 1
@@ -54,18 +49,12 @@ def close(actual, expected, tolerance, what="values"):
     return f"{what} within {worst:.1e}"
 
 
-def fresh(parent, name):
-    """A folder of its own for a case."""
-    return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
-
-
 def engine(command, inputs, spec=None, checkpoint=None):
     """One question to the engine's inner rooms (engine.ts): arrays in, arrays out."""
     with tempfile.TemporaryDirectory() as folder:
         question, answer = f"{folder}/in.safetensors", f"{folder}/out.safetensors"
         arrays = {
-            name: np.ascontiguousarray(a, np.int32 if a.dtype.kind == "i" else np.float32)
-            for name, a in inputs.items()
+            name: np.ascontiguousarray(a, np.int32 if a.dtype.kind == "i" else np.float32) for name, a in inputs.items()
         }
         save_file(arrays, question, metadata={"spec": json.dumps(spec)})
         paths = [question, answer] if checkpoint is None else [str(checkpoint), question, answer]

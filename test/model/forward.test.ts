@@ -55,7 +55,7 @@ async function hidden(model: Model, ids: Int32Array, observer?: InputObserver) {
     x = next;
   }
   disposeContext(context);
-  const flat = tf.reshape(x, [ids.length, config.shape.d]) as tf.Tensor2D;
+  const flat: tf.Tensor2D = tf.reshape(x, [ids.length, config.shape.d]);
   x.dispose();
   return flat;
 }

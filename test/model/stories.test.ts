@@ -16,6 +16,7 @@ import {
   readLayer,
   sequenceContext,
   tokenLosses,
+  type DecoderLayer,
   type Model,
 } from "../../daemon/model/index.ts";
 
@@ -36,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => backend.dispose());
 
 async function load(model: Model) {
-  const layers = [];
+  const layers: DecoderLayer[] = [];
   for (let i = 0; i < model.config.layers; i++) {
     layers.push(await readLayer(model.checkpoint, model.config, i));
   }
@@ -82,7 +83,7 @@ describe.skipIf(!existsSync(DATA))("expected.json (shared/data beside the checko
     expect(Math.max(...last)).toBeCloseTo(expected.logits_last_max, 3);
 
     const ids = [...prompt];
-    for (let n = 0; n < expected.greedy_32.length; n++) {
+    while (ids.length < prompt.length + expected.greedy_32.length) {
       const x = await hidden(Int32Array.from(ids));
       const next = await logits(head, model.config, tf.slice(x, [ids.length - 1, 0]));
       ids.push(next.indexOf(Math.max(...next)));

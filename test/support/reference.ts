@@ -46,7 +46,7 @@ const added = (a: Float64Array, b: Float64Array) => a.map((v, i) => v + at(b, i)
 
 /** Logits `[T][V]`. */
 export function referenceLogits(model: ReferenceModel, ids: readonly number[]): Float64Array[] {
-  let stream = ids.map((id) => Float64Array.from(model.embedding[id] ?? []));
+  let stream: Float64Array[] = ids.map((id) => Float64Array.from(model.embedding[id] ?? []));
   for (const layer of model.layers) stream = referenceLayer(model, layer, stream);
   return stream.map((x) => times(model.head, normed(x, model.norm, model.eps)));
 }

@@ -33,7 +33,7 @@ export interface TinyOptions {
 
 /** GQA, and an FFN that 2:4 and 4:8 divide. */
 export const TINY_SHAPE: LayerShape = { d: 16, heads: 4, kvHeads: 2, headDim: 4, ffn: 32 };
-const ALPHABET = [..."abcdefghijklmnopqrstuvwxyz .\n"];
+const ALPHABET = "abcdefghijklmnopqrstuvwxyz .\n".split("");
 export const TINY_VOCABULARY = ALPHABET.length + 2;
 
 const MODULES: Readonly<Record<Role, string>> = {

@@ -33,6 +33,7 @@ interface Kernels {
     cols: number,
     count: number,
     group: number,
+    temperature: number,
     gradW: number,
     gradC: number,
     scratch: number,
@@ -115,11 +116,23 @@ function fusedKernels(backend: WasmBackend, kernels: Kernels): tf.KernelConfig[]
     kernel("prunedMass", (inputs, attributes) => {
       const { w, c } = inputs as { w: tf.TensorInfo; c: tf.TensorInfo };
       const { count, group } = lowest(attributes);
+      const { temperature } = attributes as { temperature: number };
       const [rows, cols] = w.shape as [number, number];
       const gradW = like(w);
       const gradC = like(c);
       const loss = withScratch(backend, 8 * cols + HISTOGRAM_BYTES, (scratch) =>
-        kernels.prunedMass(at(w), at(c), rows, cols, count, group, at(gradW), at(gradC), scratch),
+        kernels.prunedMass(
+          at(w),
+          at(c),
+          rows,
+          cols,
+          count,
+          group,
+          temperature,
+          at(gradW),
+          at(gradC),
+          scratch,
+        ),
       );
       return [scalar(loss), gradW, gradC];
     }),

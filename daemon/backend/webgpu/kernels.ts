@@ -18,9 +18,11 @@ export function fusedKernels(backend: WebGPUBackend): tf.KernelConfig[] {
       const objective = axis === 1 ? entropyRows : entropyColumns;
       return outputs(objective(backend, w as tf.Tensor2D, c as tf.Tensor1D));
     }),
-    kernel("prunedMass", ({ w, c }, attributes) =>
-      outputs(prunedMass(backend, w as tf.Tensor2D, c as tf.Tensor1D, selectionOf(attributes))),
-    ),
+    kernel("prunedMass", ({ w, c }, attributes) => {
+      const { temperature } = attributes as { temperature: number };
+      const select = selectionOf(attributes);
+      return outputs(prunedMass(backend, w as tf.Tensor2D, c as tf.Tensor1D, select, temperature));
+    }),
     kernel("selectLowest", ({ scores }, attributes) => [
       lowestMask(backend, scores as tf.Tensor2D, selectionOf(attributes)),
     ]),

@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { EMPTY_MASS, type ObjectiveValue, type Selection } from "../fused/dispatch.ts";
 import { runShader, THREADS, WORKGROUP_SUM } from "./program.ts";
 import { lowestMask } from "./select.ts";
+import { softMask } from "./softMask.ts";
 
 const TINY = `const TINY = ${EMPTY_MASS};`;
 
@@ -100,9 +101,12 @@ export function prunedMass(
   w: tf.Tensor2D,
   c: tf.Tensor1D,
   select: Selection,
+  temperature: number,
 ): ObjectiveValue {
   const [rows, cols] = w.shape;
-  const mask = lowestMask(backend, tf.mul<tf.Tensor2D>(tf.square(w), c), select);
+  const scores = tf.mul<tf.Tensor2D>(tf.square(w), c);
+  const pruned = lowestMask(backend, scores, select);
+  const mask = temperature === 0 ? pruned : softMask(backend, scores, pruned, select, temperature);
   // [rows, 2]: 1/Σs (0 for an empty row) and the pruned share.
   const stats = runShader(backend, {
     key: "denoisePrunedShare",
@@ -120,7 +124,7 @@ export function prunedMass(
       for (var j = thread; j < uniforms.cols; j = j + THREADS) {
         let s = w[start + j] * w[start + j] * c[j];
         sum = sum + s;
-        lost = lost + select(0.0, s, mask[start + j] == 1);
+        lost = lost + f32(mask[start + j]) * s;
       }
       sum = workgroupSum(thread, sum);
       lost = workgroupSum(thread, lost);

@@ -14,6 +14,8 @@ export interface Shader {
   readonly inputs: Readonly<Record<string, tf.TensorInfo>>;
   /** Integers that the code reads as `uniforms.<name>`. */
   readonly uniforms: Readonly<Record<string, number>>;
+  /** Floats that the code reads as `uniforms.<name>`. */
+  readonly floats?: Readonly<Record<string, number>>;
   readonly output: { readonly shape: [number, number]; readonly dtype: "float32" | "bool" };
   /** Workgroups to start; `index / THREADS` is the workgroup, never assume there are no more than these. */
   readonly workgroups: number;
@@ -27,6 +29,7 @@ type Program = Parameters<WebGPUBackend["runWebGPUProgram"]>[0];
 
 /** Records the shader; the tensor is tracked by the scope it is called in. */
 export function runShader(backend: WebGPUBackend, shader: Shader): tf.Tensor2D {
+  const floats = shader.floats ?? {};
   const program: Program = {
     variableNames: Object.keys(shader.inputs),
     outputShape: shader.output.shape,
@@ -34,9 +37,10 @@ export function runShader(backend: WebGPUBackend, shader: Shader): tf.Tensor2D {
     workgroupSize: [THREADS, 1, 1],
     dispatchLayout: { x: [0, 1] },
     dispatch: [shader.workgroups, 1, 1],
-    uniforms: Object.keys(shader.uniforms)
-      .map((name) => `${name} : i32, `)
-      .join(""),
+    uniforms: [
+      ...Object.keys(shader.uniforms).map((name) => `${name} : i32, `),
+      ...Object.keys(floats).map((name) => `${name} : f32, `),
+    ].join(""),
     getUserCode: () => `
       const THREADS = ${THREADS};
       ${shader.declarations ?? ""}
@@ -48,7 +52,10 @@ export function runShader(backend: WebGPUBackend, shader: Shader): tf.Tensor2D {
     program,
     Object.values(shader.inputs),
     shader.output.dtype,
-    Object.values(shader.uniforms).map((value) => ({ type: "int32", data: [value] })),
+    [
+      ...Object.values(shader.uniforms).map((value) => ({ type: "int32", data: [value] })),
+      ...Object.values(floats).map((value) => ({ type: "float32", data: [value] })),
+    ],
   );
   return tf.engine().makeTensorFromTensorInfo(info) as tf.Tensor2D;
 }

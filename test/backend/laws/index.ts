@@ -45,6 +45,8 @@ export function backendLaws(name: string, open: () => Promise<Device>): void {
         () => entropyObjective(w, c, 0),
         () => prunedMassObjective(w, c, { kind: "nm", keep: 2, of: 4 }),
         () => prunedMassObjective(w, c, { kind: "unstructured", share: 0.5 }),
+        () => prunedMassObjective(w, c, { kind: "nm", keep: 2, of: 4 }, 1),
+        () => prunedMassObjective(w, c, { kind: "unstructured", share: 0.5 }, 1),
         () => ({ mask: selectLowest(tf.square(w), { kind: "count", count: 3 }) }),
         () => sparsegptBlock(w, u, { kind: "nm", keep: 2, of: 4 }),
       ];

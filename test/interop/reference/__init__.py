@@ -1,7 +1,7 @@
 """The method in float64 NumPy, written from the papers and docs, not from the engine: slow, plain, one formula a line.
 
-Notation: activations are rows, y = x W^T, W [out, in]; d hidden size, hd head size, T tokens. The matrices of a layer go
-by their short names q k v o gate up down.
+Notation: activations are rows, y = x W^T, W [out, in]; d hidden size, hd head size, T tokens. The matrices of a layer
+go by their short names q k v o gate up down.
 """
 
 from .checkpoint import MODULES, read_checkpoint, read_safetensors, tensor_name

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-
 MODULES = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",

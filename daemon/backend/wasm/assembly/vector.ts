@@ -61,3 +61,28 @@ export function log(x: v128): v128 {
   const high = f32x4.mul(e, f32x4.splat(<f32>0.693359375));
   return f32x4.add(high, f32x4.add(f32x4.add(z, z), low));
 }
+
+/**
+ * e^x of four floats with |x| ≤ 30, error about 2e-7 of the result.
+ *
+ * x = n ln 2 + r with n whole and |r| ≤ ½ ln 2; e^r by its series, where the first term left out is r⁷/7! ≤ 1.2·10⁻⁷.
+ * Adding 1.5 · 2²³ rounds to whole numbers and leaves n in the low bits, from where it is shifted into the exponent.
+ */
+export function exp(x: v128): v128 {
+  const magic = f32x4.splat(12582912);
+  const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(<f32>1.4426950408889634)), magic);
+  const n = f32x4.sub(shifted, magic);
+  const rest = f32x4.sub(x, f32x4.mul(n, f32x4.splat(<f32>0.693359375)));
+  const r = f32x4.add(rest, f32x4.mul(n, f32x4.splat(<f32>2.1219444e-4)));
+  const one = f32x4.splat(1);
+  let series = f32x4.add(
+    f32x4.splat(<f32>(1.0 / 120.0)),
+    f32x4.mul(r, f32x4.splat(<f32>(1.0 / 720.0))),
+  );
+  series = f32x4.add(f32x4.splat(<f32>(1.0 / 24.0)), f32x4.mul(r, series));
+  series = f32x4.add(f32x4.splat(<f32>(1.0 / 6.0)), f32x4.mul(r, series));
+  series = f32x4.add(f32x4.splat(0.5), f32x4.mul(r, series));
+  series = f32x4.add(one, f32x4.mul(r, series));
+  series = f32x4.add(one, f32x4.mul(r, series));
+  return i32x4.add(series, i32x4.shl(shifted, 23));
+}

@@ -1,0 +1,161 @@
+/**
+ * DOORWAY for Node clients: finds the daemon or starts it, and opens connections to it. Loads nothing of the engine.
+ *
+ *     const daemon = await ensureDaemon({ entry: "dist/daemon.js", node: (await findNode()).path });
+ *     const socket = await openSocket(daemon);
+ *     // a LanguageClient on `socket`, with initializationOptions { token: daemon.token }
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, openSync, renameSync, statSync } from "node:fs";
+import type { Socket } from "node:net";
+import { createMessageConnection, SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
+import {
+  connectTo,
+  didNotStart,
+  highestSeat,
+  notAnswering,
+  openHome,
+  stateFolder,
+  type Home,
+  type SeatRecord,
+} from "./instance/index.ts";
+import { send } from "./protocol/message.ts";
+import { RETIRE } from "./protocol/server.ts";
+import { VERSION } from "./version.ts";
+
+export { findNode, stateFolder, type FindNodeOptions, type NodeFound } from "./instance/index.ts";
+
+export interface EnsureOptions {
+  /** Path of the daemon's script, `dist/daemon.js`. */
+  readonly entry: string;
+  /** Path of a plain Node.js, see {@link findNode}. */
+  readonly node: string;
+  /** Version of the client. An older idle daemon makes room for it; an older busy one is used as it is. */
+  readonly version?: string;
+  /** State folder; {@link stateFolder} by default. */
+  readonly home?: string;
+  /** After so long without clients and jobs the daemon ends; its own default is 10 minutes. */
+  readonly idleSeconds?: number;
+}
+
+export interface DaemonAddress {
+  readonly socket: string;
+  readonly token: string;
+  readonly version: string;
+  readonly pid: number;
+  /** Whether this call started it. */
+  readonly started: boolean;
+}
+
+const START_WITHIN_MS = 30_000;
+const LOOK_EVERY_MS = 30;
+const ANSWER_WITHIN_MS = 10_000;
+const MOST_LOG_BYTES = 4 * 2 ** 20;
+
+/**
+ * The running daemon of this user on this machine, started where there is none.
+ *
+ * @throws daemon/folder-not-private, daemon/folder-failed, daemon/did-not-start, daemon/not-answering
+ */
+export async function ensureDaemon(options: EnsureOptions): Promise<DaemonAddress> {
+  const home = await openHome(options.home ?? stateFolder());
+  const wanted = options.version ?? VERSION;
+  const until = performance.now() + START_WITHIN_MS;
+  let child: ChildProcess | null = null;
+  for (;;) {
+    const found = await greet(home, wanted);
+    if (found) return { ...found, started: child !== null && found.pid === child.pid };
+    if (child === null) child = start(home, options);
+    // One that ended well has found another daemon; that one will be greeted, or has gone meanwhile.
+    else if (child.exitCode === 0) child = null;
+    else if (child.exitCode !== null || child.signalCode !== null) {
+      throw didNotStart(`it ended with ${child.signalCode ?? `code ${child.exitCode}`}`, home.log);
+    }
+    if (performance.now() > until) {
+      throw didNotStart(`it was not there after ${START_WITHIN_MS / 1000} s`, home.log);
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+/** @throws daemon/not-answering where nobody listens any more: call {@link ensureDaemon} again */
+export async function openSocket({ socket: address, pid }: DaemonAddress): Promise<Socket> {
+  const socket = await connectTo(address);
+  if (!socket) throw notAnswering(pid, "in its state folder");
+  return socket;
+}
+
+/** The daemon that listens, if it is of the wanted version or will not make room for it. */
+async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
+  const seat = await highestSeat(home.folder);
+  if (!seat?.record) return null;
+  const { record } = seat;
+  const socket = await connectTo(record.socket);
+  if (!socket) return null;
+  const connection = createMessageConnection(
+    new SocketMessageReader(socket),
+    new SocketMessageWriter(socket),
+  );
+  connection.onError(() => undefined);
+  connection.listen();
+  const late = new Promise<never>((_, reject) => {
+    const timer = setTimeout(() => {
+      reject(notAnswering(record.pid, home.log));
+    }, ANSWER_WITHIN_MS);
+    socket.once("close", () => {
+      clearTimeout(timer);
+    });
+  });
+  try {
+    const initializationOptions = { token: record.token };
+    await Promise.race([
+      connection.sendRequest("initialize", { processId: null, capabilities: {}, initializationOptions }),
+      late,
+    ]);
+    if (!isOlder(record.version, wanted)) return record;
+    const { retired } = await Promise.race([send(connection, RETIRE, {}), late]);
+    return retired ? null : record;
+  } catch (error) {
+    // It went while it was asked.
+    if (socket.destroyed || socket.readableEnded) return null;
+    throw error;
+  } finally {
+    connection.dispose();
+    socket.destroy();
+  }
+}
+
+function start(home: Home, { entry, node, idleSeconds }: EnsureOptions): ChildProcess {
+  if ((statSync(home.log, { throwIfNoEntry: false })?.size ?? 0) > MOST_LOG_BYTES) {
+    renameSync(home.log, `${home.log}.old`);
+  }
+  const { ELECTRON_RUN_AS_NODE: _, NODE_OPTIONS: __, ...env } = process.env;
+  const idle = idleSeconds === undefined ? [] : ["--idle-seconds", String(idleSeconds)];
+  const log = openSync(home.log, "a", 0o600);
+  try {
+    const child = spawn(node, [entry, "--home", home.folder, ...idle], {
+      // Out of the window's process group and folder: it outlives both.
+      detached: true,
+      cwd: home.folder,
+      stdio: ["ignore", log, log],
+      windowsHide: true,
+      env,
+    });
+    child.on("error", () => undefined);
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+/** By major, minor and patch; a pre-release counts as its release. */
+function isOlder(a: string, b: string): boolean {
+  const [x, y] = [numbersOf(a), numbersOf(b)];
+  for (const i of [0, 1, 2]) {
+    if (x[i] !== y[i]) return (x[i] ?? 0) < (y[i] ?? 0);
+  }
+  return false;
+}
+
+const numbersOf = (version: string): number[] => version.split(/[.+-]/).map(Number);
