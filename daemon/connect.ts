@@ -61,16 +61,15 @@ export async function ensureDaemon(options: EnsureOptions): Promise<DaemonAddres
   const home = await openHome(options.home ?? stateFolder());
   const wanted = options.version ?? VERSION;
   const until = performance.now() + START_WITHIN_MS;
-  let child: ChildProcess | null = null;
+  let start: Start | null = null;
   for (;;) {
     const found = await greet(home, wanted);
-    if (found) return { ...found, started: child !== null && found.pid === child.pid };
-    if (child === null) child = start(home, options);
+    if (found) return { ...found, started: found.pid === start?.pid };
+    start ??= startDaemon(home, options);
+    const end = start.end();
+    if (end !== null && end !== 0) throw didNotStart(end, home.log);
     // One that ended well has found another daemon; that one will be greeted, or has gone meanwhile.
-    else if (child.exitCode === 0) child = null;
-    else if (child.exitCode !== null || child.signalCode !== null) {
-      throw didNotStart(`it ended with ${child.signalCode ?? `code ${child.exitCode}`}`, home.log);
-    }
+    if (end === 0) start = null;
     if (performance.now() > until) {
       throw didNotStart(`it was not there after ${START_WITHIN_MS / 1000} s`, home.log);
     }
@@ -125,7 +124,13 @@ async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
   }
 }
 
-function start(home: Home, { entry, node, idleSeconds }: EnsureOptions): ChildProcess {
+interface Start {
+  readonly pid: number | undefined;
+  /** 0 where it ended well, else how; null while it runs. */
+  end(): 0 | string | null;
+}
+
+function startDaemon(home: Home, { entry, node, idleSeconds }: EnsureOptions): Start {
   if ((statSync(home.log, { throwIfNoEntry: false })?.size ?? 0) > MOST_LOG_BYTES) {
     renameSync(home.log, `${home.log}.old`);
   }
@@ -141,12 +146,20 @@ function start(home: Home, { entry, node, idleSeconds }: EnsureOptions): ChildPr
       windowsHide: true,
       env,
     });
-    child.on("error", () => undefined);
+    let failure: string | null = null;
+    child.on("error", (error) => {
+      failure = error.message;
+    });
     child.unref();
-    return child;
+    return { pid: child.pid, end: () => failure ?? endOf(child) };
   } finally {
     closeSync(log);
   }
+}
+
+function endOf({ exitCode, signalCode }: ChildProcess): 0 | string | null {
+  if (signalCode !== null) return `it was ended by ${signalCode}`;
+  return exitCode === null || exitCode === 0 ? exitCode : `it ended with code ${exitCode}`;
 }
 
 /** By major, minor and patch; a pre-release counts as its release. */

@@ -26,6 +26,8 @@ import { VERSION } from "./version.ts";
 
 const IDLE_SECONDS = 600;
 const LOOK_AT_SEAT_MS = 5000;
+/** The answer to the client that asked the daemon to go is out by then. */
+const ANSWER_FIRST_MS = 50;
 const workerEntry = fileURLToPath(new URL("./worker.js", import.meta.url));
 
 interface Listening {
@@ -65,7 +67,7 @@ async function main(): Promise<void> {
 
 async function listen(home: Home): Promise<Listening> {
   const address = await newAddress(home.folder);
-  const server = createServer({ pauseOnConnect: true });
+  const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(address, resolve);
@@ -145,8 +147,7 @@ class Daemon {
       devices: (refresh, signal) => this.#lookForDevices(refresh, signal),
       retire: () => {
         if (jobs.activeCount > 0) return false;
-        // After the answer is out.
-        setImmediate(() => void this.#end("made room for a newer version"));
+        setTimeout(() => void this.#end("made room for a newer version"), ANSWER_FIRST_MS);
         return true;
       },
     };

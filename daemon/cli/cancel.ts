@@ -5,13 +5,14 @@ import type { Io } from "./io.ts";
 
 /** The promise is 2 s; what has not stopped a little before is stopped. Work folders survive that by design. */
 const PATIENCE_MS = 1700;
-export const CANCELLED = 130;
+const CANCELLED = 130;
 
 export interface Interruption {
-  /** Tells the person, once, what happens now. */
-  announce(): void;
+  /** What the person is told, once, on the first interrupt. */
+  readonly announcement: readonly string[];
+  readonly print: (...lines: readonly string[]) => void;
   /** Before the process ends without returning from the work: give the terminal back. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /**
@@ -24,6 +25,11 @@ export async function interruptible<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
+  const watchdog = io.watchdog({
+    text: interruption.announcement.join("\n"),
+    patienceMs: PATIENCE_MS,
+    exitCode: CANCELLED,
+  });
   let timer: NodeJS.Timeout | undefined;
   const stop = () => {
     interruption.release();
@@ -34,7 +40,8 @@ export async function interruptible<T>(
       stop();
       return;
     }
-    interruption.announce();
+    watchdog.told();
+    interruption.print(...interruption.announcement);
     timer = setTimeout(stop, PATIENCE_MS);
     controller.abort();
   });
@@ -45,5 +52,6 @@ export async function interruptible<T>(
   } finally {
     clearTimeout(timer);
     forget();
+    watchdog.stop();
   }
 }

@@ -1,4 +1,5 @@
 /** What every command is given. */
+import type { Interruption } from "./cancel.ts";
 import type { Engine } from "./engine.ts";
 import type { Io } from "./io.ts";
 import { createScreen } from "./terminal/screen.ts";
@@ -14,6 +15,13 @@ export interface Context {
 /** With `--json` stdout belongs to the one object, and people are told on stderr. */
 export const screenFor = ({ io }: Context, json: boolean): Screen =>
   createScreen(json ? io.stderr : io.stdout, io);
+
+/** Interruption of a command that leaves nothing to go on with. */
+export const simple = (screen: Screen): Interruption => ({
+  announcement: ["", "  Stopping."],
+  print: screen.print,
+  release: screen.clear,
+});
 
 export const writeJson = ({ io }: Context, value: object): void => {
   io.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

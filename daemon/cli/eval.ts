@@ -1,6 +1,6 @@
 /** `denoise-rotator eval` */
 import { interruptible } from "./cancel.ts";
-import { screenFor, writeJson } from "./context.ts";
+import { screenFor, simple, writeJson } from "./context.ts";
 import type { Context } from "./context.ts";
 import type { EvalRequest } from "./options.ts";
 import { createRunView } from "./prune/runView.ts";
@@ -11,14 +11,8 @@ export async function evalCommand(context: Context, { options, json }: EvalReque
   const { io, engine } = context;
   const screen = screenFor(context, json);
   const view = createRunView(screen, () => io.now());
-  const release = () => {
-    view.close();
-  };
-  const announce = () => {
-    screen.print("  Stopping.");
-  };
   try {
-    const result = await interruptible(io, { announce, release }, (signal) =>
+    const result = await interruptible(io, simple(screen), (signal) =>
       engine.evaluate(options, view.listener, signal),
     );
     view.close();

@@ -1,5 +1,7 @@
 /** The process around a command: what it writes to, what interrupts it. Tests put their own in its place. */
 import { basename, relative } from "node:path";
+import { startWatchdog } from "./watchdog.ts";
+import type { Watchdog, WatchdogOptions } from "./watchdog.ts";
 
 export type Output = NodeJS.WritableStream & {
   readonly isTTY?: boolean;
@@ -17,6 +19,8 @@ export interface Io {
   now(): number;
   /** Calls `listener` on every Ctrl-C or SIGTERM until the returned function is called. */
   onInterrupt(listener: () => void): () => void;
+  /** Ends the process after an interrupt even while the main thread is busy. */
+  readonly watchdog: (options: WatchdogOptions) => Watchdog;
   /** Ends the process at once, whatever still runs in it. */
   exit(code: number): void;
 }
@@ -36,6 +40,7 @@ export function processIo(): Io {
         for (const signal of SIGNALS) process.off(signal, listener);
       };
     },
+    watchdog: startWatchdog,
     exit: (code) => process.exit(code),
   };
 }

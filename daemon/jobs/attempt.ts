@@ -68,7 +68,7 @@ export class Attempt {
         this.job.hear(message.event);
         return;
       case "memory":
-        this.job.remember(message);
+        this.job.remember(message.hostBytes, message.deviceBytes);
         return;
       case "done":
       case "failed":

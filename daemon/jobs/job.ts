@@ -69,7 +69,9 @@ export class Job {
   }
 
   finish(result: JobResult): void {
-    this.#end({ state: "done", result, work: null });
+    const { progress } = this.#info;
+    const whole = progress && { ...progress, fraction: 1, etaSeconds: 0 };
+    this.#end({ state: "done", result, work: null, progress: whole });
   }
 
   fail(error: ErrorInfo): void {
@@ -84,9 +86,9 @@ export class Job {
     this.#end({ state: "interrupted", resumable: true });
   }
 
-  remember(memory: { readonly hostBytes: number; readonly deviceBytes: number }): void {
-    this.#memory = memory;
-    if (this.#info.progress) this.#progress({ ...this.#info.progress, ...memory });
+  remember(hostBytes: number, deviceBytes: number): void {
+    this.#memory = { hostBytes, deviceBytes };
+    if (this.#info.progress) this.#progress({ ...this.#info.progress, ...this.#memory });
   }
 
   hear(event: RunEvent): void {

@@ -65,6 +65,7 @@ export function lossNotFinite(step: number): DenoiseError {
   );
 }
 
-export function rotationCancelled(step: number): DenoiseError {
-  return cancelled("cancelled", `Cancelled while learning a rotation, before step ${step}.`);
+/** @param before what the work had reached, such as `step 12 of a rotation` */
+export function cancelledBefore(before: string): DenoiseError {
+  return cancelled("cancelled", `Cancelled before ${before}.`);
 }

@@ -4,7 +4,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Objective } from "../vocabulary.ts";
 import { adamStep, disposeAdam, startAdam, type AdamState } from "./adam.ts";
-import { lossNotFinite, rotationCancelled } from "./errors.ts";
+import { cancelledBefore, lossNotFinite } from "./errors.ts";
 import { nextTurn } from "./nextTurn.ts";
 import { orthonormalised } from "./orthogonal.ts";
 import { disposeEvaluation, type Evaluation, type RotationProblem } from "./problem.ts";
@@ -107,7 +107,7 @@ async function runPhase(
   try {
     for (let t = 0; t < steps && ended === "steps"; t++) {
       await nextTurn();
-      if (options.signal?.aborted) throw rotationCancelled(done + t + 1);
+      if (options.signal?.aborted) throw cancelledBefore(`step ${done + t + 1} of a rotation`);
       const value = await problem.evaluate(here.rotation, criterionAt(phase, t, steps));
       // The next step is queued before the loss is waited for, so that an asynchronous machine stays busy.
       const next = advance(here, value, eta * cosine(t, steps));

@@ -4,7 +4,6 @@ import { TextDocument } from "vscode-languageserver-textdocument";
 import { DenoiseError } from "../errors.ts";
 import { complete, diagnose, hover, lenses, type Engine } from "../language/index.ts";
 import type { Context } from "./context.ts";
-import { answered } from "./requests.ts";
 
 /** After the last key stroke; a plan takes some tenths of a second. */
 const DIAGNOSE_AFTER_MS = 300;
@@ -55,15 +54,13 @@ export function handleLanguage(connection: Connection, { helper }: Context): () 
   });
   documents.listen(connection);
 
-  connection.onCompletion(({ textDocument, position }, token) =>
-    answered(token, () => withDocument(textDocument.uri, (d) => complete(d, position))),
+  connection.onCompletion(({ textDocument, position }) =>
+    withDocument(textDocument.uri, (document) => complete(document, position)),
   );
-  connection.onHover(({ textDocument, position }, token) =>
-    answered(token, () => withDocument(textDocument.uri, (d) => hover(d, position))),
+  connection.onHover(({ textDocument, position }) =>
+    withDocument(textDocument.uri, (document) => hover(document, position)),
   );
-  connection.onCodeLens(({ textDocument }, token) =>
-    answered(token, () => withDocument(textDocument.uri, lenses)),
-  );
+  connection.onCodeLens(({ textDocument }) => withDocument(textDocument.uri, lenses));
   function withDocument<R>(uri: string, use: (document: TextDocument) => R): R | null {
     const document = documents.get(uri);
     return document ? use(document) : null;

@@ -47,19 +47,6 @@ export function handle<P, R>(
   });
 }
 
-/** The request's language features share the catch too. */
-export async function answered<R>(
-  token: CancellationToken,
-  work: (signal: AbortSignal) => R | Promise<R>,
-): Promise<R | ResponseError<ErrorData>> {
-  const signal = signalOf(token);
-  try {
-    return await work(signal);
-  } catch (error) {
-    return errorResponse(error, signal);
-  }
-}
-
 function errorResponse(error: unknown, signal: AbortSignal): ResponseError<ErrorData> {
   if (error instanceof DenoiseError) {
     const { code, kind, message } = error;

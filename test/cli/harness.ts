@@ -32,6 +32,7 @@ export function fakeIo(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    watchdog: () => ({ told: () => undefined, stop: () => undefined }),
     exit: (code) => exits.push(code),
     out: stdout.text,
     err: stderr.text,

@@ -79,6 +79,7 @@ def check_tensors(dense, out, rotation, method, sparsity):
 
 def check_zeros(w, method, sparsity, what):
     zero = w == 0
+    assert not np.signbit(w[zero]).any(), f"{what}: -0, which some 2:4 kernels take for a kept weight"
     if ":" in sparsity:
         keep, of = map(int, sparsity.split(":"))
         per_group = zero.reshape(len(w), -1, of).sum(axis=2)

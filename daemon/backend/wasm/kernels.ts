@@ -120,7 +120,7 @@ function fusedKernels(backend: WasmBackend, kernels: Kernels): tf.KernelConfig[]
       const [rows, cols] = w.shape as [number, number];
       const gradW = like(w);
       const gradC = like(c);
-      const loss = withScratch(backend, 8 * cols + HISTOGRAM_BYTES, (scratch) =>
+      const loss = withScratch(backend, 3 * paddedBytes(cols) + HISTOGRAM_BYTES, (scratch) =>
         kernels.prunedMass(
           at(w),
           at(c),
@@ -194,6 +194,11 @@ function transposeKernel(backend: WasmBackend, kernels: Kernels): tf.KernelConfi
       return out;
     },
   };
+}
+
+/** A row of floats, padded to whole vectors. */
+function paddedBytes(cols: number): number {
+  return 16 * Math.ceil(cols / 4);
 }
 
 /** A {@link Selection} as the kernels take it. */

@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import type { EvaluateResult, PruneResult } from "../../pipeline/index.ts";
 import type { ComparisonReport, ComparisonRow, PerplexityRow } from "../../report.ts";
 import { interruptible } from "../cancel.ts";
-import { screenFor } from "../context.ts";
+import { screenFor, simple } from "../context.ts";
 import type { Context } from "../context.ts";
 import { facts } from "../terminal/facts.ts";
 import { duration, integer } from "../terminal/numbers.ts";
@@ -25,11 +25,8 @@ export async function demoCommand(context: Context, out: string): Promise<void> 
   const started = io.now();
   screen.print("", `  ${screen.style.bold("DenoiseRotator on its bundled sample")}`, "");
   const view = new DemoView(screen, runs, () => io.now());
-  const release = () => {
-    view.close();
-  };
   try {
-    const report = await interruptible(io, { announce: release, release }, compare);
+    const report = await interruptible(io, simple(screen), compare);
     const page = join(out, "comparison.html");
     await mkdir(out, { recursive: true });
     await writeFile(page, await engine.renderComparison(report));

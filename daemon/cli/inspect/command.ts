@@ -2,7 +2,7 @@
 import { openCheckpoint } from "../../checkpoint/index.ts";
 import type { Checkpoint } from "../../checkpoint/index.ts";
 import { interruptible } from "../cancel.ts";
-import { screenFor, writeJson } from "../context.ts";
+import { screenFor, simple, writeJson } from "../context.ts";
 import type { Context } from "../context.ts";
 import { noSuchTensor } from "../errors.ts";
 import type { InspectRequest } from "../options.ts";
@@ -16,13 +16,7 @@ const READ_UNASKED_BYTES = 8e9;
 
 export async function inspectCommand(context: Context, request: InspectRequest): Promise<void> {
   const screen = screenFor(context, request.json);
-  const interruption = {
-    announce: () => undefined,
-    release: () => {
-      screen.clear();
-    },
-  };
-  await interruptible(context.io, interruption, async (signal) => {
+  await interruptible(context.io, simple(screen), async (signal) => {
     const checkpoint = await openCheckpoint(request.checkpoint, { signal });
     try {
       if (request.tensor === undefined) await showAll(checkpoint, signal);

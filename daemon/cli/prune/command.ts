@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { interruptible } from "../cancel.ts";
-import { screenFor, writeJson } from "../context.ts";
+import { screenFor, simple, writeJson } from "../context.ts";
 import type { Context } from "../context.ts";
 import { shellWord } from "../io.ts";
 import type { PruneRequest } from "../options.ts";
@@ -17,8 +17,7 @@ export async function pruneCommand(context: Context, request: PruneRequest): Pro
 
 async function dryRun(context: Context, { options, json }: PruneRequest): Promise<void> {
   const screen = screenFor(context, json);
-  const announce = () => undefined;
-  const plan = await interruptible(context.io, { announce, release: announce }, (signal) =>
+  const plan = await interruptible(context.io, simple(screen), (signal) =>
     context.engine.planPrune(options, signal),
   );
   if (json) {
@@ -34,18 +33,17 @@ async function run(context: Context, { options, json }: PruneRequest): Promise<v
   const screen = screenFor(context, json);
   const view = createRunView(screen, () => io.now());
   const resume = [io.program, ...context.argv.map(shellWord)].join(" ");
-  const announce = () => {
-    screen.print(
+  const interruption = {
+    announcement: [
       "",
       "  Stopping; finished layers are kept. To go on later:",
       `  ${resume}${options.resume === true ? "" : " --resume"}`,
-    );
-  };
-  const release = () => {
-    view.close();
+    ],
+    print: screen.print,
+    release: view.close,
   };
   try {
-    const result = await interruptible(io, { announce, release }, (signal) =>
+    const result = await interruptible(io, interruption, (signal) =>
       engine.prune(options, view.listener, signal),
     );
     view.close();

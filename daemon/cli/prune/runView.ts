@@ -14,7 +14,7 @@ import { RunTracker } from "./runState.ts";
 export interface RunView {
   readonly listener: RunListener;
   /** Takes the live lines away. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Clocks on the screen go on during long operations that yield but tell nothing. */

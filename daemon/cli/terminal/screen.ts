@@ -12,11 +12,11 @@ export interface Screen {
   /** Whether {@link draw} shows anything; where not, callers write plain progress lines instead. */
   readonly live: boolean;
   readonly columns: number;
-  print(...lines: readonly string[]): void;
+  readonly print: (...lines: readonly string[]) => void;
   /** Replaces the live lines. `frame` is called only if it is time to draw: often on a slow link is no help. */
-  draw(frame: () => readonly string[]): void;
+  readonly draw: (frame: () => readonly string[]) => void;
   /** Removes the live lines and gives the cursor back. */
-  clear(): void;
+  readonly clear: () => void;
 }
 
 const FRAME_MS = 80;

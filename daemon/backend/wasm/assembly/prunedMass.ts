@@ -11,7 +11,7 @@ const EMPTY_MASS: f64 = 1e-30;
 /**
  * @param group 0: the `count` lowest of each row are pruned; else the `count` lowest of every `group` columns
  * @param temperature 0: a hard mask; else a soft one, and 0 < count < the group or row
- * @param scratch two rows of floats (importances, mask) and a histogram
+ * @param scratch three rows of floats, padded to whole vectors (importances, mask, logarithms), and a histogram
  */
 export function prunedMass(
   w: usize,
@@ -26,9 +26,11 @@ export function prunedMass(
   scratch: usize,
 ): f64 {
   const width = (<usize>cols) << 2;
+  const padded = (width + 15) & ~15;
   const scores = scratch;
-  const mask = scratch + width;
-  const histogram = mask + width;
+  const mask = scores + padded;
+  const logs = mask + padded;
+  const histogram = logs + padded;
   const magnitude = i32x4.splat(0x7fffffff);
   memory.fill(gradC, 0, width);
   let total: f64 = 0;
@@ -39,20 +41,19 @@ export function prunedMass(
       const x = load(w + at, cols - j);
       const s = f32x4.mul(f32x4.mul(x, x), load(c + at, cols - j));
       sums = f32x4.add(sums, s);
-      store(scores + at, v128.and(s, magnitude), cols - j);
+      v128.store(scores + at, v128.and(s, magnitude));
     }
     const sum = sumLanes(sums);
     if (!(sum > EMPTY_MASS)) {
       memory.fill(gradW, 0, width);
       continue;
     }
-    if (temperature) softMask(scores, mask, cols, count, group, <f32>(1 / temperature), histogram);
+    if (temperature) softMask(scores, mask, cols, count, group, temperature, logs, histogram);
     else hardMask(scores, mask, cols, count, group, histogram);
     sums = f32x4.splat(0);
     for (let j = 0; j < cols; j += 4) {
       const at = (<usize>j) << 2;
-      const lost = f32x4.mul(load(scores + at, cols - j), load(mask + at, cols - j));
-      sums = f32x4.add(sums, lost);
+      sums = f32x4.add(sums, f32x4.mul(v128.load(scores + at), v128.load(mask + at)));
     }
     const share = sumLanes(sums) / sum;
     total += share;
@@ -62,7 +63,7 @@ export function prunedMass(
       const at = (<usize>j) << 2;
       const x = load(w + at, cols - j);
       const factor = load(c + at, cols - j);
-      const gradS = f32x4.mul(f32x4.sub(load(mask + at, cols - j), shares), scale);
+      const gradS = f32x4.mul(f32x4.sub(v128.load(mask + at), shares), scale);
       store(gradW + at, f32x4.mul(f32x4.mul(x, f32x4.add(factor, factor)), gradS), cols - j);
       const sumC = f32x4.add(load(gradC + at, cols - j), f32x4.mul(f32x4.mul(x, x), gradS));
       store(gradC + at, sumC, cols - j);
@@ -71,7 +72,7 @@ export function prunedMass(
   return total;
 }
 
-/** 1 where pruned, else 0. */
+/** 1 where pruned, else 0; 0 in the padding. */
 function hardMask(
   scores: usize,
   mask: usize,
@@ -85,6 +86,6 @@ function hardMask(
   const one = f32x4.splat(1);
   for (let j = 0; j < cols; j += 4) {
     const at = (<usize>j) << 2;
-    store(mask + at, v128.and(load(mask + at, cols - j), one), cols - j);
+    v128.store(mask + at, v128.and(load(mask + at, cols - j), one));
   }
 }

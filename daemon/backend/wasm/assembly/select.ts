@@ -62,6 +62,11 @@ function byRank(scores: usize, chosen: usize, cols: i32, count: i32, group: i32)
 let equalWanted: i32 = 0;
 let equalFound: i32 = 0;
 
+/** Whether the next lowest after what {@link kthLowest} found is equal to it. */
+export function borderIsTied(): bool {
+  return equalWanted < equalFound;
+}
+
 /** The `count` lowest of the row, in time linear in its length. */
 export function lowestOfRow(
   scores: usize,
@@ -94,33 +99,16 @@ export function lowestOfRow(
 }
 
 /**
- * Lanes 0 and 1: the `count`-th lowest score of the row and the one after it (1 ≤ count < cols).
- * @param candidates a row of floats, overwritten
+ * Bits of the count-th lowest score (1 ≤ count ≤ n): radix over 11 + 10 + 10 bits, candidates shrinking.
+ * @param candidates a row, overwritten
  */
-export function borderOfRow(
+export function kthLowest(
   scores: usize,
   candidates: usize,
-  cols: i32,
+  n: i32,
   count: i32,
   histogram: usize,
-): v128 {
-  const threshold = kthLowest(scores, candidates, cols, count, histogram);
-  const limit = i32x4.splat(threshold);
-  if (equalWanted < equalFound) return limit;
-  const none = i32x4.splat(0x7fffffff);
-  let lowest = none;
-  for (let j = 0; j < cols; j += 4) {
-    const s = load(scores + ((<usize>j) << 2), cols - j);
-    // The lanes past the end read as 0: never above the threshold.
-    lowest = i32x4.min_s(lowest, v128.bitselect(s, none, i32x4.gt_s(s, limit)));
-  }
-  lowest = i32x4.min_s(lowest, v128.shuffle<i32>(lowest, lowest, 2, 3, 0, 1));
-  lowest = i32x4.min_s(lowest, v128.shuffle<i32>(lowest, lowest, 1, 0, 3, 2));
-  return v128.shuffle<i32>(limit, lowest, 0, 4, 0, 4);
-}
-
-/** Bits of the count-th lowest score (1 ≤ count ≤ n): radix over 11 + 10 + 10 bits, candidates shrinking. */
-function kthLowest(scores: usize, candidates: usize, n: i32, count: i32, histogram: usize): i32 {
+): i32 {
   let from = scores;
   let wanted = count;
   let shift = 20;

@@ -1,18 +1,21 @@
 /**
- * The soft mask of one row (mathematics in ../../fused/prunedMass.ts). Scores are floats that are not negative.
- * It depends on the two scores at the border of the choice alone, not on which of equal ones are chosen.
+ * The soft mask of one row (mathematics in ../../fused/prunedMass.ts). Rows of scratch memory are padded to whole
+ * vectors, and scores are 0 in the padding: chosen before all others, with the lowest logarithm there is.
  */
-import { borderOfRow, lowestOfGroups } from "./select";
-import { exp, load, log, store } from "./vector";
+import { borderIsTied, kthLowest, lowestOfGroups } from "./select";
+import { exp, log } from "./vector";
 
 const EMPTY_MASS: f32 = 1e-30;
 /** Beyond e^±30 the mask is 0 or 1 in float32. */
 const FARTHEST: f32 = 30;
+/** Above every logarithm. */
+const FAR: f32 = 1000;
 
 /**
- * @param mask a row of floats in 0 … 1
+ * @param scores a row, not negative
+ * @param mask a row; becomes 0 … 1
  * @param count 0 < count < group, or < cols where group is 0
- * @param sharpness 1/T
+ * @param logs a row for the logarithms
  */
 export function softMask(
   scores: usize,
@@ -20,63 +23,62 @@ export function softMask(
   cols: i32,
   count: i32,
   group: i32,
-  sharpness: f32,
+  temperature: f64,
+  logs: usize,
   histogram: usize,
 ): void {
-  if (group == 4) {
-    fourByFour(scores, mask, cols, count, sharpness);
-    return;
-  }
-  if (group) thresholdsOfGroups(scores, mask, cols, count, group);
-  else thresholdOfRow(scores, mask, cols, count, histogram);
+  const tiny = f32x4.splat(EMPTY_MASS);
   for (let j = 0; j < cols; j += 4) {
     const at = (<usize>j) << 2;
-    const logS = logOf(load(scores + at, cols - j));
-    store(mask + at, soften(logS, load(mask + at, cols - j), sharpness), cols - j);
+    v128.store(logs + at, log(f32x4.add(v128.load(scores + at), tiny)));
   }
-}
+  if (group == 4) thresholdsOfFours(logs, mask, cols, count);
+  else if (group) thresholdsOfGroups(scores, logs, mask, cols, count, group);
+  else thresholdOfRow(scores, logs, mask, cols, count, histogram);
 
-/** sigmoid((ln θ − ln s) / T) */
-function soften(logS: v128, threshold: v128, sharpness: f32): v128 {
   const one = f32x4.splat(1);
-  let x = f32x4.mul(f32x4.sub(logS, threshold), f32x4.splat(sharpness));
-  x = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-FARTHEST)), f32x4.splat(FARTHEST));
-  return f32x4.div(one, f32x4.add(one, exp(x)));
-}
-
-function logOf(scores: v128): v128 {
-  return log(f32x4.add(scores, f32x4.splat(EMPTY_MASS)));
+  const sharpness = f32x4.splat(<f32>(1 / temperature));
+  for (let j = 0; j < cols; j += 4) {
+    const at = (<usize>j) << 2;
+    const above = f32x4.sub(v128.load(logs + at), v128.load(mask + at));
+    let x = f32x4.mul(above, sharpness);
+    x = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-FARTHEST)), f32x4.splat(FARTHEST));
+    v128.store(mask + at, f32x4.div(one, f32x4.add(one, exp(x))));
+  }
 }
 
 /**
- * A group is a vector. Each lane meets its neighbour, then the pairs meet: that finds the lowest, the highest and the
- * two between them, in every lane. Logarithms order like the scores, so they are taken once and sorted themselves.
+ * ln θ of groups of four. A group is a vector. Each lane meets its neighbour, then the pairs meet: that finds the
+ * lowest, the highest and the two between them, in every lane.
  */
-function fourByFour(scores: usize, mask: usize, cols: i32, count: i32, sharpness: f32): void {
-  const half = f32x4.splat(0.5);
+function thresholdsOfFours(logs: usize, thresholds: usize, cols: i32, count: i32): void {
   for (let j = 0; j < cols; j += 4) {
     const at = (<usize>j) << 2;
-    const logS = logOf(v128.load(scores + at));
-    const neighbour = v128.shuffle<i32>(logS, logS, 1, 0, 3, 2);
-    const lower = f32x4.pmin(logS, neighbour);
-    const upper = f32x4.pmax(logS, neighbour);
+    const own = v128.load(logs + at);
+    const neighbour = v128.shuffle<i32>(own, own, 1, 0, 3, 2);
+    const lower = f32x4.pmin(own, neighbour);
+    const upper = f32x4.pmax(own, neighbour);
     const otherLower = v128.shuffle<i32>(lower, lower, 2, 3, 0, 1);
     const otherUpper = v128.shuffle<i32>(upper, upper, 2, 3, 0, 1);
     const between = f32x4.pmax(lower, otherLower);
     const betweenToo = f32x4.pmin(upper, otherUpper);
-    let border = f32x4.add(between, betweenToo);
+    let low = between;
+    let high = betweenToo;
     if (count == 1) {
-      border = f32x4.add(f32x4.pmin(lower, otherLower), f32x4.pmin(between, betweenToo));
+      low = f32x4.pmin(lower, otherLower);
+      high = f32x4.pmin(between, betweenToo);
     } else if (count == 3) {
-      border = f32x4.add(f32x4.pmax(between, betweenToo), f32x4.pmax(upper, otherUpper));
+      low = f32x4.pmax(between, betweenToo);
+      high = f32x4.pmax(upper, otherUpper);
     }
-    v128.store(mask + at, soften(logS, f32x4.mul(border, half), sharpness));
+    v128.store(thresholds + at, thresholdBetween(low, high));
   }
 }
 
-/** ln θ of each column's group. */
+/** ln θ of each column's group; an entry is known to be below or above it by the choice. */
 function thresholdsOfGroups(
   scores: usize,
+  logs: usize,
   thresholds: usize,
   cols: i32,
   count: i32,
@@ -85,39 +87,52 @@ function thresholdsOfGroups(
   const chosen = thresholds;
   lowestOfGroups(scores, chosen, cols, count, group);
   for (let start = 0; start < cols; start += group) {
-    let low: i32 = 0;
-    let high: i32 = i32.MAX_VALUE;
-    // On bits, since a branch on the choice would be guessed wrongly half the time.
+    let low = f32x4.splat(-FAR);
+    let high = f32x4.splat(FAR);
+    // Four equal lanes: a vector selects without a branch, which would be guessed wrongly half the time.
     for (let j = start; j < start + group; j++) {
-      const s = i32.load(scores + ((<usize>j) << 2));
-      const goes = i32.load(chosen + ((<usize>j) << 2));
-      low = max(low, s & goes);
-      high = min(high, s | (goes & i32.MAX_VALUE));
+      const at = (<usize>j) << 2;
+      const own = v128.load32_splat(logs + at);
+      const goes = v128.load32_splat(chosen + at);
+      low = f32x4.pmax(low, v128.bitselect(own, f32x4.splat(-FAR), goes));
+      high = f32x4.pmin(high, v128.bitselect(f32x4.splat(FAR), own, goes));
     }
-    const border = i32x4.replace_lane(i32x4.splat(low), 1, high);
-    fill(thresholds + ((<usize>start) << 2), group, thresholdBetween(border));
+    const threshold = thresholdBetween(low, high);
+    for (let j = start; j < start + group; j++) {
+      v128.store_lane<f32>(thresholds + ((<usize>j) << 2), threshold, 0);
+    }
   }
 }
 
 /** ln θ of the row, in each column. */
 function thresholdOfRow(
   scores: usize,
+  logs: usize,
   thresholds: usize,
   cols: i32,
   count: i32,
   histogram: usize,
 ): void {
-  const border = borderOfRow(scores, thresholds, cols, count, histogram);
-  fill(thresholds, cols, thresholdBetween(border));
+  const limit = i32x4.splat(kthLowest(scores, thresholds, cols, count, histogram));
+  let low = f32x4.splat(-FAR);
+  let high = f32x4.splat(FAR);
+  for (let j = 0; j < cols; j += 4) {
+    const at = (<usize>j) << 2;
+    const own = v128.load(logs + at);
+    const below = i32x4.le_s(v128.load(scores + at), limit);
+    low = f32x4.pmax(low, v128.bitselect(own, f32x4.splat(-FAR), below));
+    high = f32x4.pmin(high, v128.bitselect(f32x4.splat(FAR), own, below));
+  }
+  low = f32x4.pmax(low, v128.shuffle<i32>(low, low, 2, 3, 0, 1));
+  low = f32x4.pmax(low, v128.shuffle<i32>(low, low, 1, 0, 3, 2));
+  high = f32x4.pmin(high, v128.shuffle<i32>(high, high, 2, 3, 0, 1));
+  high = f32x4.pmin(high, v128.shuffle<i32>(high, high, 1, 0, 3, 2));
+  if (borderIsTied()) high = low;
+  const threshold = thresholdBetween(low, high);
+  for (let j = 0; j < cols; j += 4) v128.store(thresholds + ((<usize>j) << 2), threshold);
 }
 
-/** ln θ in every lane, from the scores on both sides of the border in lanes 0 and 1. */
-function thresholdBetween(border: v128): v128 {
-  const logs = logOf(border);
-  const sum = f32x4.add(logs, v128.shuffle<i32>(logs, logs, 1, 0, 3, 2));
-  return f32x4.mul(v128.shuffle<i32>(sum, sum, 0, 0, 0, 0), f32x4.splat(0.5));
-}
-
-function fill(at: usize, count: i32, value: v128): void {
-  for (let j = 0; j < count; j += 4) store(at + ((<usize>j) << 2), value, count - j);
+/** ln θ = ½ (ln low + ln high); exactly their value where they are equal. */
+function thresholdBetween(low: v128, high: v128): v128 {
+  return f32x4.mul(f32x4.add(low, high), f32x4.splat(0.5));
 }
