@@ -8,7 +8,11 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { closeSync, openSync, renameSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
-import { createMessageConnection, SocketMessageReader, SocketMessageWriter } from "vscode-jsonrpc/node";
+import {
+  createMessageConnection,
+  SocketMessageReader,
+  SocketMessageWriter,
+} from "vscode-jsonrpc/node";
 import {
   connectTo,
   didNotStart,
@@ -19,6 +23,7 @@ import {
   type Home,
   type SeatRecord,
 } from "./instance/index.ts";
+import { omit } from "./omit.ts";
 import { send } from "./protocol/message.ts";
 import { RETIRE } from "./protocol/server.ts";
 import { VERSION } from "./version.ts";
@@ -108,7 +113,11 @@ async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
   try {
     const initializationOptions = { token: record.token };
     await Promise.race([
-      connection.sendRequest("initialize", { processId: null, capabilities: {}, initializationOptions }),
+      connection.sendRequest("initialize", {
+        processId: null,
+        capabilities: {},
+        initializationOptions,
+      }),
       late,
     ]);
     if (!isOlder(record.version, wanted)) return record;
@@ -134,7 +143,7 @@ function startDaemon(home: Home, { entry, node, idleSeconds }: EnsureOptions): S
   if ((statSync(home.log, { throwIfNoEntry: false })?.size ?? 0) > MOST_LOG_BYTES) {
     renameSync(home.log, `${home.log}.old`);
   }
-  const { ELECTRON_RUN_AS_NODE: _, NODE_OPTIONS: __, ...env } = process.env;
+  const env = omit(process.env, "ELECTRON_RUN_AS_NODE", "NODE_OPTIONS");
   const idle = idleSeconds === undefined ? [] : ["--idle-seconds", String(idleSeconds)];
   const log = openSync(home.log, "a", 0o600);
   try {

@@ -34,10 +34,7 @@ export function serve(socket: Socket, context: Context): void {
       codeLensProvider: {},
     },
   }));
-  const endings = [
-    handleJobs(connection, socket, context),
-    handleLanguage(connection, context),
-  ];
+  const endings = [handleJobs(connection, socket, context), handleLanguage(connection, context)];
   handleCheckpoints(connection, context);
   socket.on("close", () => {
     for (const end of endings) end();

@@ -9,7 +9,15 @@ import { listDevices } from "./backend/index.ts";
 import { openCheckpoint } from "./checkpoint/index.ts";
 import { DenoiseError } from "./errors.ts";
 import { anyErrorInfo } from "./jobs/errors.ts";
-import type { FromWorker, ModelFacts, Question, Questions, ToWorker, Topic, Work } from "./jobs/messages.ts";
+import type {
+  FromWorker,
+  ModelFacts,
+  Question,
+  Questions,
+  ToWorker,
+  Topic,
+  Work,
+} from "./jobs/messages.ts";
 import { checkTensors, parseConfig } from "./model/index.ts";
 import { evaluate, planPrune, prune, type RunListener } from "./pipeline/index.ts";
 import type { JobResult } from "./protocol/jobs.ts";
@@ -111,7 +119,8 @@ async function modelFacts(
   const model = parseConfig(config, root);
   const checkpoint = await openCheckpoint(root, { signal }).catch((error: unknown) => {
     // A config without weights beside it is looked at alone.
-    if (error instanceof DenoiseError && error.code === "checkpoint/no-weights") return null;
+    const codes = ["checkpoint/no-weights", "checkpoint/not-found"];
+    if (error instanceof DenoiseError && codes.includes(error.code)) return null;
     throw error;
   });
   try {

@@ -4,7 +4,7 @@ import { cancelled } from "./errors.ts";
 import type { Io } from "./io.ts";
 
 /** The promise is 2 s; what has not stopped a little before is stopped. Work folders survive that by design. */
-const PATIENCE_MS = 1700;
+const PATIENCE_MS = 1500;
 const CANCELLED = 130;
 
 export interface Interruption {

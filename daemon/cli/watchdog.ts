@@ -22,7 +22,7 @@ export interface WatchdogOptions {
 }
 
 interface WorkerData extends WatchdogOptions {
-  readonly koffi: string;
+  readonly koffi: string | null;
   readonly told: Int32Array;
   readonly signals: readonly number[];
 }
@@ -32,12 +32,11 @@ const SIGTERM = 15;
 
 export function startWatchdog(options: WatchdogOptions): Watchdog {
   const told = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const require = createRequire(import.meta.url);
   const worker = new Worker(`(${watch.toString()})();`, {
     eval: true,
     workerData: {
       ...options,
-      koffi: pathToFileURL(require.resolve("koffi")).href,
+      koffi: koffiUrl(),
       told,
       signals: [SIGINT, SIGTERM],
     } satisfies WorkerData,
@@ -55,6 +54,15 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
   };
 }
 
+/** Where it is not installed the thread ends the process by SIGKILL. */
+function koffiUrl(): string | null {
+  try {
+    return pathToFileURL(createRequire(import.meta.url).resolve("koffi")).href;
+  } catch {
+    return null;
+  }
+}
+
 /**
  * The thread. Its text is all it has: nothing from outside this function. Node delivers `process.on("SIGINT")` to the
  * main thread alone; the signal handle below it works in any thread, and `process.binding` is the only way to it.
@@ -62,6 +70,7 @@ export function startWatchdog(options: WatchdogOptions): Watchdog {
 async function watch(): Promise<void> {
   const threads = await import("node:worker_threads");
   const { writeSync } = await import("node:fs");
+  const { isatty } = await import("node:tty");
   const { text, patienceMs, exitCode, koffi, told, signals } = threads.workerData as WorkerData;
 
   interface SignalHandle {
@@ -77,7 +86,7 @@ async function watch(): Promise<void> {
   // `process.exit` would wait for the main thread; the C library's does not.
   const end = async () => {
     try {
-      const library = (await import(koffi)) as {
+      const library = (await import(koffi ?? "")) as {
         default: { load(path: null): { func(prototype: string): (code: number) => void } };
       };
       library.default.load(null).func("void _exit(int)")(exitCode);
@@ -86,8 +95,9 @@ async function watch(): Promise<void> {
     }
   };
   const timeUp = () => {
-    const showCursor = process.stderr.isTTY ? "\u001b[?25h" : "";
-    if (Atomics.load(told, 0) === 0) writeSync(2, `${showCursor}${text}\n`);
+    // The main thread may be busy again since, with its moving lines on the screen and the cursor hidden.
+    if (isatty(2)) writeSync(2, "\u001b[?25h");
+    if (Atomics.load(told, 0) === 0) writeSync(2, `${text}\n`);
     void end();
   };
   let heard = 0;

@@ -6,6 +6,7 @@ import { execFile } from "node:child_process";
 import { access, constants, readdir } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+import { omit } from "../omit.ts";
 import { noNode } from "./errors.ts";
 
 export interface NodeFound {
@@ -39,7 +40,10 @@ async function candidates({ setting, own, env = process.env }: FindNodeOptions):
   if (setting !== undefined && setting !== "") return [setting];
   const mine = own === undefined ? ownNode() : own;
   const name = process.platform === "win32" ? "node.exe" : "node";
-  const folders = [...(env.PATH ?? "").split(delimiter).filter((f) => f !== ""), ...(await usual())];
+  const folders = [
+    ...(env.PATH ?? "").split(delimiter).filter((f) => f !== ""),
+    ...(await usual()),
+  ];
   const present: string[] = [];
   for (const path of folders.map((folder) => join(folder, name))) {
     const runs = await access(path, constants.X_OK).then(
@@ -72,7 +76,7 @@ async function usual(): Promise<string[]> {
 /** @returns its version; null where it is no Node.js, or is Electron */
 function probe(path: string): Promise<string | null> {
   const script = "process.stdout.write(process.versions.electron ? '' : process.versions.node)";
-  const { ELECTRON_RUN_AS_NODE: _, NODE_OPTIONS: __, ...env } = process.env;
+  const env = omit(process.env, "ELECTRON_RUN_AS_NODE", "NODE_OPTIONS");
   return new Promise((resolve) => {
     execFile(path, ["-e", script], { timeout: PROBE_MS, env }, (error, stdout) => {
       resolve(error || !/^\d+\.\d+\.\d+/.test(stdout) ? null : stdout.trim());

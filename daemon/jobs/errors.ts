@@ -29,7 +29,10 @@ export const nothingWritten = (id: string, tensor: string): DenoiseError =>
 export const cancelled = (): DenoiseError => coded("jobs", "cancelled")("cancelled", "Cancelled.");
 
 export const helperEnded = (detail: string): DenoiseError =>
-  failed("helper-ended", `The process that plans and looks for devices ended: ${detail}. Try again.`);
+  failed(
+    "helper-ended",
+    `The process that plans and looks for devices ended: ${detail}. Try again.`,
+  );
 
 /** @param tail the last it printed */
 export function workerCrashed(

@@ -2,16 +2,18 @@
  * Short questions that need the engine (plans, devices, what a config means), answered by a worker of their own that is
  * started when one comes and goes when none has come for a while. The daemon itself never loads TensorFlow.js.
  */
-import type { DenoiseError } from "../errors.ts";
+import { DenoiseError } from "../errors.ts";
 import { cancelled, errorOf, helperEnded } from "./errors.ts";
 import type { FromWorker, Question, Questions, Topic } from "./messages.ts";
 import { PATIENCE_MS, startWorker, type WorkerProcess } from "./workerProcess.ts";
 
 const IDLE_MS = 60_000;
+const HELPER_ENDED = "jobs/helper-ended";
 
 interface Pending {
-  resolve(answer: Questions[Topic]["answer"]): void;
-  reject(error: DenoiseError): void;
+  readonly worker: WorkerProcess;
+  readonly resolve: (answer: Questions[Topic]["answer"]) => void;
+  readonly reject: (error: DenoiseError) => void;
 }
 
 export class Helper {
@@ -31,6 +33,20 @@ export class Helper {
     asked: Questions[T]["asked"],
     signal: AbortSignal,
   ): Promise<Questions[T]["answer"]> {
+    try {
+      return await this.#askOnce(topic, asked, signal);
+    } catch (error) {
+      // The worker may have been killed because of another question that was withdrawn.
+      if (!(error instanceof DenoiseError) || error.code !== HELPER_ENDED) throw error;
+      return this.#askOnce(topic, asked, signal);
+    }
+  }
+
+  async #askOnce<T extends Topic>(
+    topic: T,
+    asked: Questions[T]["asked"],
+    signal: AbortSignal,
+  ): Promise<Questions[T]["answer"]> {
     if (signal.aborted) throw cancelled();
     clearTimeout(this.#idle);
     const worker = await (this.#worker ??= this.#start());
@@ -39,7 +55,8 @@ export class Helper {
     try {
       return await new Promise<Questions[T]["answer"]>((resolve, reject) => {
         // The answer of a topic is of that topic's type: the worker's `answerTo` is written so.
-        this.#pending.set(id, { resolve: resolve as Pending["resolve"], reject });
+        const settle = { resolve: resolve as Pending["resolve"], reject };
+        this.#pending.set(id, { worker, ...settle });
         abort = () => {
           reject(cancelled());
           this.#withdraw(worker, id);
@@ -50,7 +67,6 @@ export class Helper {
       });
     } finally {
       signal.removeEventListener("abort", abort);
-      if (!signal.aborted) this.#pending.delete(id);
       this.#rest();
     }
   }
@@ -59,6 +75,7 @@ export class Helper {
   async close(): Promise<void> {
     clearTimeout(this.#idle);
     const worker = await this.#worker;
+    this.#worker = null;
     worker?.kill();
     await worker?.ended;
   }
@@ -69,10 +86,12 @@ export class Helper {
         this.#receive(message);
       });
       void worker.ended.then((error) => {
-        this.#worker = null;
-        const pending = [...this.#pending.values()];
-        this.#pending.clear();
-        for (const { reject } of pending) reject(helperEnded(error?.message ?? "it was idle"));
+        this.#forget(worker);
+        for (const [id, pending] of this.#pending) {
+          if (pending.worker !== worker) continue;
+          this.#pending.delete(id);
+          pending.reject(helperEnded(error?.message ?? "it was told to"));
+        }
       });
       return worker;
     } catch (error) {
@@ -81,19 +100,29 @@ export class Helper {
     }
   }
 
+  /** The next question starts another. */
+  #forget(worker: WorkerProcess): void {
+    void this.#worker?.then((current) => {
+      if (current === worker) this.#worker = null;
+    });
+  }
+
   #receive(message: FromWorker): void {
     if (message.type !== "answer" && message.type !== "refusal") return;
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if (message.type === "answer") pending?.resolve(message.answer);
     else pending?.reject(errorOf(message.error));
+    this.#rest();
   }
 
   /** The asker has its answer already; the worker must become free for others too. */
   #withdraw(worker: WorkerProcess, id: number): void {
     worker.send({ type: "withdraw", id });
     setTimeout(() => {
-      if (this.#pending.has(id)) worker.kill();
+      if (!this.#pending.has(id)) return;
+      this.#forget(worker);
+      worker.kill();
     }, PATIENCE_MS).unref();
   }
 

@@ -11,6 +11,7 @@ import {
   type LayerSummary,
   type StepPoint,
 } from "../protocol/jobs.ts";
+import { omit } from "../omit.ts";
 import type { LayerReport, MatrixReport } from "../report.ts";
 import { ROLES, type Role } from "../vocabulary.ts";
 import type { JobFeed } from "./feed.ts";
@@ -105,7 +106,7 @@ export class Job {
         this.#change({ device: event.description });
         return;
       case "plan": {
-        const { tensors: _, ...plan } = event.plan;
+        const plan = omit(event.plan, "tensors");
         this.#story = { ...this.#story, plan };
         this.#change({ work: plan.work });
         this.#tell({ type: "plan", plan });
@@ -114,11 +115,9 @@ export class Job {
       case "resumed":
         this.#note(`Resumed behind ${event.layers} finished layers.`);
         return;
-      case "step": {
-        const { type: _, ...point } = event;
-        this.#step(point);
+      case "step":
+        this.#step(omit(event, "type"));
         return;
-      }
       case "layer":
         this.#layer(event.report);
         return;
@@ -211,13 +210,15 @@ export class Job {
   }
 }
 
-export function summaryOf({ index, entropy, prunedMass, matrices, curve }: LayerReport): LayerSummary {
+export function summaryOf({
+  index,
+  entropy,
+  prunedMass,
+  matrices,
+  curve,
+}: LayerReport): LayerSummary {
   const summaries = Object.fromEntries(
-    ROLES.map((role) => [role, withoutPictures(matrices[role])]),
+    ROLES.map((role) => [role, omit(matrices[role], "overview", "histogram")]),
   ) as Record<Role, Omit<MatrixReport, "overview" | "histogram">>;
   return { index, entropy, prunedMass, matrices: summaries, curve };
-}
-
-function withoutPictures({ overview: _, histogram: __, ...figures }: MatrixReport) {
-  return figures;
 }

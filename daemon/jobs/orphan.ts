@@ -24,16 +24,13 @@ export async function endOrphan(pid: number, id: string): Promise<void> {
 
 /** Empty where there is no such process, and on Windows, which has no cheap way to ask. */
 async function commandLine(pid: number): Promise<string> {
-  switch (process.platform) {
-    case "linux":
-      return readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    case "win32":
-      return "";
-    default:
-      return new Promise((resolve) => {
-        execFile("ps", ["-o", "command=", "-p", String(pid)], (error, stdout) => {
-          resolve(error ? "" : stdout);
-        });
-      });
+  if (process.platform === "win32") return "";
+  if (process.platform === "linux") {
+    return readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
   }
+  return new Promise((resolve) => {
+    execFile("ps", ["-o", "command=", "-p", String(pid)], (error, stdout) => {
+      resolve(error ? "" : stdout);
+    });
+  });
 }

@@ -58,7 +58,10 @@ export class JobRecord {
   }
 
   /** Null where the folder holds no job of this format. */
-  static async open(jobs: string, id: string): Promise<{ record: JobRecord; stored: StoredJob } | null> {
+  static async open(
+    jobs: string,
+    id: string,
+  ): Promise<{ record: JobRecord; stored: StoredJob } | null> {
     const record = new JobRecord(join(jobs, id));
     const parsed = envelope.safeParse(await record.#read("job.json"));
     if (!parsed.success || parsed.data.info.id !== id) return null;

@@ -49,7 +49,11 @@ export async function startWorker(
   const ended = new Promise<DenoiseError | null>((resolve) => {
     child.on("exit", (code, signal) => {
       if (code === 0) resolve(null);
-      else void tailOf(log, before).then((tail) => resolve(workerCrashed(code, signal, tail)));
+      else {
+        void tailOf(log, before).then((tail) => {
+          resolve(workerCrashed(code, signal, tail));
+        });
+      }
     });
     child.on("error", (error) => {
       resolve(workerCrashed(null, null, error.message));
@@ -75,7 +79,12 @@ export async function tailOf(path: string, from = 0, most = TAIL_BYTES): Promise
     file = await open(path, "r");
     const { size } = await file.stat();
     const start = Math.max(from, size - most);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(size - start), 0, size - start, start);
+    const { buffer, bytesRead } = await file.read(
+      Buffer.alloc(size - start),
+      0,
+      size - start,
+      start,
+    );
     const text = buffer.subarray(0, bytesRead).toString("utf8");
     return (start > from ? text.slice(text.indexOf("\n") + 1) : text).trim();
   } catch {

@@ -31,7 +31,9 @@ function blamed({ code, message }: DenoiseError, json: JSONDocument): readonly s
   if (code === "model/unsupported-architecture") return ["model_type"];
   const keys = json.root?.type === "object" ? json.root.properties.map((p) => p.keyNode.value) : [];
   const words = new Set(message.match(/\w+/g));
-  return [...keys.filter((key) => words.has(key)), "model_type"];
+  // Nearly all messages name model_type as one of the suspects: it is the last that is blamed.
+  const named = keys.filter((key) => words.has(key) && key !== "model_type");
+  return [...named, "model_type"];
 }
 
 /** Where the common pattern does not divide a matrix, people want to know before they plan a run. */

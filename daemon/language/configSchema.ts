@@ -3,6 +3,7 @@
  * Loose: models have many more keys, and their meaning is their authors'.
  */
 import { z } from "zod";
+import { omit } from "../omit.ts";
 
 const size = z.int().min(1);
 const key = (text: string) => ({ markdownDescription: text });
@@ -48,7 +49,9 @@ const configSchema = z
     head_dim: size
       .nullish()
       .meta(key("**Head size.** Default: hidden size / query heads. Must be even for RoPE.")),
-    vocab_size: size.meta(key("**Rows of embedding and head.** These two are rotated, not pruned.")),
+    vocab_size: size.meta(
+      key("**Rows of embedding and head.** These two are rotated, not pruned."),
+    ),
     max_position_embeddings: size
       .optional()
       .meta(key("**Context length.** Calibration and evaluation windows are cut to it.")),
@@ -85,7 +88,9 @@ const configSchema = z
       .unknown()
       .optional()
       .meta(
-        key("**Quantised weights.** These cannot be pruned: start from the unquantised checkpoint."),
+        key(
+          "**Quantised weights.** These cannot be pruned: start from the unquantised checkpoint.",
+        ),
       ),
     rotation_boundaries: z
       .array(size)
@@ -101,9 +106,5 @@ const configSchema = z
 
 /** Without demands: what is wrong with a config is told by reading it as a run does. */
 export function configJsonSchema(): object {
-  const { required: _, ...schema } = z.toJSONSchema(configSchema, {
-    target: "draft-7",
-    io: "input",
-  });
-  return schema;
+  return omit(z.toJSONSchema(configSchema, { target: "draft-7", io: "input" }), "required");
 }

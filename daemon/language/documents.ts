@@ -61,7 +61,11 @@ export function valueAt(json: JSONDocument, path: string): ASTNode | undefined {
 }
 
 /** Of the first of `paths` that is in the document, else of its first line. */
-export function rangeAt(document: TextDocument, json: JSONDocument, paths: readonly string[]): Range {
+export function rangeAt(
+  document: TextDocument,
+  json: JSONDocument,
+  paths: readonly string[],
+): Range {
   for (const path of paths) {
     const node = valueAt(json, path);
     if (node) {

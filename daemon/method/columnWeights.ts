@@ -78,16 +78,22 @@ function quadratic<R extends tf.Tensor>(
   inverseFloor: number | undefined,
 ): ColumnWeights<R> {
   const mr = tf.matMul(m, r);
-  const u = tf.maximum(tf.sum(tf.mul(r, mr), -2), inverseFloor ?? 0);
+  const u = tf.maximum(columnSums(tf.mul(r, mr)), inverseFloor ?? 0);
   const c = inverseFloor === undefined ? u : tf.reciprocal(u);
   return {
     c: tf.reshape(c, [c.size]),
     pull(gradC) {
       const given = tf.reshape(gradC, c.shape);
       const gradU = inverseFloor === undefined ? given : tf.mul(given, tf.neg(tf.square(c)));
-      return tf.mul<R>(mr, tf.expandDims(tf.mul(gradU, 2), -2));
+      return tf.mul<R>(mr, tf.mul(gradU, 2));
     },
   };
+}
+
+/** Over the rows, `[…, n, n]` → `[…, 1, n]`: as a product, since wasm transposes before it sums over them. */
+function columnSums(x: tf.Tensor): tf.Tensor {
+  const [rows = 1] = x.shape.slice(-2);
+  return tf.matMul(tf.ones([...x.shape.slice(0, -2), 1, rows]), x);
 }
 
 /** c of every input kind under a rotation; the caller owns the four tensors. */

@@ -27,6 +27,7 @@ export {
   type LayerMetric,
   type RaisedDamping,
 } from "./metric.ts";
+export { neuronOrder, permuteNeurons } from "./neurons.ts";
 export {
   disposeEvaluation,
   type Criterion,

@@ -21,13 +21,12 @@
  * small models depend on there being few of them.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { entropyObjective, type ObjectiveValue } from "../backend/index.ts";
+import { entropyObjective, prunedMassObjective, type ObjectiveValue } from "../backend/index.ts";
 import type { LayerShape, Pattern } from "../vocabulary.ts";
 import { layerColumns } from "./columnWeights.ts";
 import type { LayerMetric } from "./metric.ts";
 import type { Criterion, Evaluation, RotationProblem } from "./problem.ts";
 import { perQueryHead, sumOverGroup, turnHeadColumns, turnValueRows } from "./rotation.ts";
-import { softPrunedMass } from "./softPrunedMass.ts";
 import type { LayerMatrices, Rotation } from "./types.ts";
 
 /** Along what a matrix's importance is normalised for the entropy: the axes that a rotation acts on. */
@@ -101,7 +100,7 @@ function evaluateLayer(
     const value = (y: tf.Tensor2D, weights: tf.Tensor1D, axes: readonly (0 | 1)[]) =>
       criterion.objective === "entropy"
         ? sumOfEntropies(y, weights, axes)
-        : softPrunedMass(y, weights, pattern, criterion.temperature);
+        : prunedMassObjective(y, weights, pattern, criterion.temperature);
 
     const vHalf: tf.Tensor2D = tf.matMul(matrices.v, r1);
     const oHalf: tf.Tensor2D = tf.matMul(oT, r1);

@@ -3,7 +3,7 @@ import type * as tf from "@tensorflow/tfjs-core";
 import type { Rotation } from "./types.ts";
 
 /**
- * What is minimised. `temperature` softens the choice of what is pruned (softPrunedMass.ts); 0 is the pattern
+ * What is minimised. `temperature` softens the choice of what is pruned (`prunedMassObjective`); 0 is the pattern
  * itself.
  */
 export type Criterion =

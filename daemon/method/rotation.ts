@@ -25,13 +25,11 @@ export function identityRotation(shape: LayerShape): Rotation {
 export function perQueryHead(r2: tf.Tensor3D, heads: number): tf.Tensor3D {
   const [kvHeads, hd] = r2.shape;
   if (kvHeads === heads) return r2;
-  return tf.tidy(() =>
-    tf.reshape(tf.tile(tf.reshape(r2, [kvHeads, 1, hd * hd]), [1, heads / kvHeads, 1]), [
-      heads,
-      hd,
-      hd,
-    ]),
-  );
+  return tf.tidy(() => {
+    const blocks = tf.reshape(r2, [kvHeads, 1, hd * hd]);
+    const copies = Array.from({ length: heads / kvHeads }, () => blocks);
+    return tf.reshape(tf.concat(copies, 1), [heads, hd, hd]);
+  });
 }
 
 /** The transpose of {@link perQueryHead}: sums what each group's query heads say about their shared block. */

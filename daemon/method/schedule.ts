@@ -17,12 +17,15 @@ export interface Phase {
   readonly temperature?: { readonly from: number; readonly to: number } | undefined;
 }
 
-/** Entropy throughout, or a short entropy phase that makes the pattern's own, piecewise objective robust. */
+/**
+ * Entropy throughout, as in the paper; or the pruned mass, its choice softened at first so that the descent is not
+ * caught by the mask it starts with. At T = 2 entries count by their rank over orders of magnitude, much as in the
+ * entropy; at 0.1 only those within a few percent of the border between pruned and kept are undecided.
+ */
 export const DEFAULT_PHASES: Readonly<Record<Objective, readonly Phase[]>> = {
   entropy: [{ objective: "entropy", share: 1, rate: 1 }],
   "pruned-mass": [
-    { objective: "entropy", share: 0.3, rate: 1 },
-    { objective: "pruned-mass", share: 0.7, rate: 0.5 },
+    { objective: "pruned-mass", share: 1, rate: 1, temperature: { from: 2, to: 0.1 } },
   ],
 };
 

@@ -49,8 +49,7 @@ export interface RecipeFile {
  * are taken from `folder` (without it, paths must be absolute).
  */
 export type RecipeSource =
-  | { readonly file: string }
-  | { readonly recipe: RecipeFile; readonly folder?: string };
+  { readonly file: string } | { readonly recipe: RecipeFile; readonly folder?: string };
 
 /** The checked recipe with all paths absolute, e.g. to fill a form. */
 export const READ_RECIPE = requestType<RecipeSource, { readonly recipe: RecipeFile }>(

@@ -2,6 +2,7 @@
 import { open } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
 import type { z } from "zod";
+import { omit } from "../omit.ts";
 import type { PruneOptions } from "../pipeline/options.ts";
 import type { RecipeFile, RecipeSource } from "../protocol/recipes.ts";
 import { badOption, notJson, relativePath, tooLarge, unreadable } from "./errors.ts";
@@ -94,10 +95,6 @@ export function pruneOptions(recipe: RecipeFile): PruneOptions {
     ...(maxShardBytes === null ? {} : { maxShardBytes }),
     ...(evaluation === undefined
       ? {}
-      : { evaluation: { ...withoutText(evaluation), files: listOf(evaluation.text) } }),
+      : { evaluation: { ...omit(evaluation, "text"), files: listOf(evaluation.text) } }),
   };
-}
-
-function withoutText({ text: _, ...rest }: NonNullable<RecipeFile["evaluation"]>) {
-  return rest;
 }

@@ -103,7 +103,9 @@ export const recipeSchema = z
           .string()
           .regex(SPARSITY_WORD)
           .refine((word) => patternOf(word) !== null)
-          .meta({ patternErrorMessage: 'Give N:M with N < M such as "2:4", or a share such as "50%".' }),
+          .meta({
+            patternErrorMessage: 'Give N:M with N < M such as "2:4", or a share such as "50%".',
+          }),
         z.number().gt(0).lt(1),
       ])
       .optional()
@@ -132,7 +134,8 @@ export const recipeSchema = z
           {
             default: "layer",
             examples: ["layer", "global", "every:4", "none"],
-            patternErrorMessage: 'Give "layer", "every:K" with a whole number K ≥ 1, "global" or "none".',
+            patternErrorMessage:
+              'Give "layer", "every:K" with a whole number K ≥ 1, "global" or "none".',
           },
         ),
       ),
@@ -202,22 +205,28 @@ export const recipeSchema = z
           default: 128,
         }),
       ),
-    calibration: files.optional().meta(
-      about(
-        "Calibration text",
-        "Files like what the model was trained on: plain text, JSONL or Parquet, also `.gz`; relative to this file. " +
-          "Default: `calibration.txt` (`.jsonl`, `.jsonl.gz`, `.parquet`) in the checkpoint's folder. The paper takes C4.",
-        { defaultSnippets: [{ label: '"./calibration.txt"', body: "./${1:calibration.txt}" }] },
+    calibration: files
+      .optional()
+      .meta(
+        about(
+          "Calibration text",
+          "Files like what the model was trained on: plain text, JSONL or Parquet, also `.gz`; relative to this file. " +
+            "Default: `calibration.txt` (`.jsonl`, `.jsonl.gz`, `.parquet`) in the checkpoint's folder. The paper takes C4.",
+          { defaultSnippets: [{ label: '"./calibration.txt"', body: "./${1:calibration.txt}" }] },
+        ),
       ),
-    ),
     field: z
       .string()
       .min(1)
       .optional()
       .meta(
-        about("Text field", "Field of JSONL and Parquet rows that holds the text. Default `text`.", {
-          default: "text",
-        }),
+        about(
+          "Text field",
+          "Field of JSONL and Parquet rows that holds the text. Default `text`.",
+          {
+            default: "text",
+          },
+        ),
       ),
     samples: z
       .int()
@@ -258,17 +267,25 @@ export const recipeSchema = z
       .min(0)
       .optional()
       .meta(
-        about("Seed", "Of everything random. Default 0. The same seed on the same device gives the same bytes.", {
-          default: 0,
-        }),
+        about(
+          "Seed",
+          "Of everything random. Default 0. The same seed on the same device gives the same bytes.",
+          {
+            default: 0,
+          },
+        ),
       ),
     dtype: z
       .enum(["keep", "bf16", "f16", "f32"])
       .optional()
       .meta(
-        about("Number format of the output", "Default `keep`: as the input. All work is done in float32.", {
-          default: "keep",
-        }),
+        about(
+          "Number format of the output",
+          "Default `keep`: as the input. All work is done in float32.",
+          {
+            default: "keep",
+          },
+        ),
       ),
     maxShardSize: z
       .union([

@@ -5,8 +5,7 @@ import type { RotationScope } from "../report.ts";
 import type { Pattern } from "../vocabulary.ts";
 
 /** N:M with 1 ≤ N < M ≤ 4096, or a share as `50%` or `0.5`; checked further in {@link patternOf}. */
-export const SPARSITY_WORD =
-  /^([1-9]\d{0,3}:[1-9]\d{0,3}|(\d{1,2}(\.\d+)?|\.\d+)\s*%|0?\.\d+)$/;
+export const SPARSITY_WORD = /^([1-9]\d{0,3}:[1-9]\d{0,3}|(\d{1,2}(\.\d+)?|\.\d+)\s*%|0?\.\d+)$/;
 export const ROTATION_WORD = /^(layer|global|none|every:[1-9]\d{0,5})$/;
 export const SIZE_WORD = /^\d+(\.\d+)?\s*([kKmMgGtT]?i?[bB])?$/;
 

@@ -48,8 +48,7 @@ export function handleCheckpoints(connection: Connection, context: Context): voi
     ),
   );
   handle(connection, TILE, params.tile, ({ source, ...asked }, { signal }) => {
-    const path =
-      "job" in source ? jobs.checkpointOf(source.job, asked.tensor) : source.checkpoint;
+    const path = "job" in source ? jobs.checkpointOf(source.job, asked.tensor) : source.checkpoint;
     return checkpoints.with(path, (opened) => readTile(opened, asked, signal));
   });
 }

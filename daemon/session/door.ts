@@ -112,5 +112,5 @@ function asMessage(value: unknown): Message | null {
 /** The library ends the process when the client's does; this one has several clients and outlives them. */
 function withoutProcessId(message: Message): Message {
   if (!Message.isRequest(message)) return message;
-  return { ...message, params: { ...message.params, processId: null } } as Message;
+  return Object.assign(message, { params: { ...message.params, processId: null } });
 }

@@ -11,7 +11,12 @@ const HEADER_END = "\r\n\r\n";
 export type FrameEvent =
   | { readonly type: "message"; readonly value: unknown }
   /** `fatal`: where the next frame begins is not known any more. */
-  | { readonly type: "defect"; readonly code: number; readonly text: string; readonly fatal: boolean };
+  | {
+      readonly type: "defect";
+      readonly code: number;
+      readonly text: string;
+      readonly fatal: boolean;
+    };
 
 export class FrameParser {
   #chunks: Buffer[] = [];

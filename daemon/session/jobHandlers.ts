@@ -20,6 +20,7 @@ import {
   type JobInfo,
   type JobProgress,
 } from "../protocol/jobs.ts";
+import { omit } from "../omit.ts";
 import type { NotificationType } from "../protocol/message.ts";
 import { readRecipe } from "../recipe/index.ts";
 import type { Context } from "./context.ts";
@@ -63,8 +64,8 @@ export function handleJobs(connection: Connection, socket: Socket, { jobs }: Con
     return maybeWait(await jobs.start({ kind: "prune", recipe }, resume), wait, call);
   });
   handle(connection, EVALUATE, params.evaluate, async (asked, call) => {
-    const { wait, workDoneToken: _, ...evaluate } = asked;
-    return maybeWait(await jobs.start({ kind: "evaluate", evaluate }), wait, call);
+    const evaluate = omit(asked, "wait", "workDoneToken");
+    return maybeWait(await jobs.start({ kind: "evaluate", evaluate }), asked.wait, call);
   });
   handle(connection, RESUME, params.resume, ({ id, wait }, call) =>
     maybeWait(jobs.resume(id), wait, call),

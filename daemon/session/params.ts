@@ -19,7 +19,10 @@ export const recipeSource = z.union([z.object({ file: path }), z.object(recipe)]
 export const plan = z.union([z.object({ file: path, ...work }), z.object({ ...recipe, ...work })]);
 
 const start = { ...waiting, resume: z.boolean().optional() };
-export const prune = z.union([z.object({ file: path, ...start }), z.object({ ...recipe, ...start })]);
+export const prune = z.union([
+  z.object({ file: path, ...start }),
+  z.object({ ...recipe, ...start }),
+]);
 
 export const evaluate = z.object({
   checkpoint: path,

@@ -74,7 +74,8 @@ function signalOf(token: CancellationToken): AbortSignal {
 }
 
 function tokenOf(params: unknown): string | number | undefined {
-  if (typeof params !== "object" || params === null || !("workDoneToken" in params)) return undefined;
+  if (typeof params !== "object" || params === null || !("workDoneToken" in params))
+    return undefined;
   const { workDoneToken } = params;
   return typeof workDoneToken === "string" || typeof workDoneToken === "number"
     ? workDoneToken

@@ -16,7 +16,10 @@ export async function valueHistogram(
   const matrix = matrixOf(checkpoint, name);
   const counts = new Array<number>(BINS).fill(0);
   const perUnit = BINS / (max - min || 1);
-  const all = [[0, matrix.rows], [0, matrix.cols]] as const;
+  const all = [
+    [0, matrix.rows],
+    [0, matrix.cols],
+  ] as const;
   await eachRun(checkpoint, matrix, ...all, signal, (values) => {
     for (const value of values) {
       if (value === 0 || !Number.isFinite(value)) continue;

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, test } from "vitest";
-import { openBackend } from "../../daemon/backend/index.ts";
+import { openBackend, prunedMassObjective } from "../../daemon/backend/index.ts";
 import { findBlas } from "../../daemon/backend/wasm/blas.ts";
-import type { WasmBackend } from "../../daemon/backend/wasm/heap.ts";
+import { floatsAt, type WasmBackend } from "../../daemon/backend/wasm/heap.ts";
+import type { Pattern } from "../../daemon/vocabulary.ts";
 import { buildKernels } from "../../scripts/build-kernels.mjs";
 import { backendLaws } from "./laws/index.ts";
 
@@ -57,6 +58,36 @@ test("a full heap is an error, and what is in it stays", async () => {
     for (let i = 0; i < 4; i++) heap.makeOutput([2 ** 28], "float32");
   }).toThrow(expect.objectContaining({ code: "backend/out-of-memory" }));
   expect([...(await kept.data())]).toEqual([1, 2, 3]);
+  await backend.dispose();
+});
+
+test("what lies in memory before a kernel runs does not matter", async () => {
+  const backend = await openBackend("wasm", { blas: false });
+  const heap = tf.backend() as unknown as WasmBackend;
+  const malloc = heap.wasm._malloc.bind(heap.wasm);
+  const run = async (fill: number, pattern: Pattern, temperature: number): Promise<unknown> => {
+    heap.wasm._malloc = (bytes) => {
+      const at = malloc(bytes);
+      floatsAt(heap, at, Math.floor(bytes / 4)).fill(fill);
+      return at;
+    };
+    const values = Float32Array.from({ length: 2 * 15 }, (_, i) => Math.sin(i));
+    const [w, c] = [tf.tensor2d(values, [2, 15]), tf.ones<tf.Rank.R1>([15])];
+    const results = Object.values(prunedMassObjective(w, c, pattern, temperature));
+    const read = await Promise.all(results.map((result) => result.data()));
+    tf.dispose([w, c, results]);
+    return read;
+  };
+  for (const pattern of [
+    { kind: "nm", keep: 2, of: 3 },
+    { kind: "unstructured", share: 0.5 },
+  ] as const) {
+    for (const temperature of [0, 1]) {
+      const read = await run(NaN, pattern, temperature);
+      expect(read).toEqual(await run(0, pattern, temperature));
+    }
+  }
+  heap.wasm._malloc = malloc;
   await backend.dispose();
 });
 

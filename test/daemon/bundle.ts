@@ -41,8 +41,8 @@ export async function bundleDaemon(name: string, version?: string): Promise<stri
         : [
             {
               name: "version",
-              setup({ onLoad }) {
-                onLoad({ filter: /main[\\/]package\.json$/ }, async ({ path }) => {
+              setup(bundling) {
+                bundling.onLoad({ filter: /main[\\/]package\.json$/ }, async ({ path }) => {
                   const manifest = JSON.parse(await readFile(path, "utf8")) as object;
                   return { contents: JSON.stringify({ ...manifest, version }), loader: "json" };
                 });

@@ -80,27 +80,36 @@ export class Harness {
       for (const check of [...waiting]) check();
     };
     const until = <T>(look: () => T | undefined): Promise<T> =>
-      new Promise((resolve) => {
+      new Promise((resolve, reject) => {
         const check = () => {
-          const found = look();
-          if (found === undefined) return;
+          try {
+            const found = look();
+            if (found === undefined) return;
+            resolve(found);
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
           waiting.delete(check);
-          resolve(found);
         };
         waiting.add(check);
         check();
       });
-    connection.onNotification(JOB_CHANGED.method, ({ job }: { job: JobInfo }) => {
+    // vscode-jsonrpc keeps one handler a method; a test and the helpers here want to hear the same.
+    const handlers = new Map<string, ((params: never) => void)[]>();
+    const on = <P>({ method }: NotificationType<P>, handler: (params: P) => void) => {
+      handlers.set(method, [...(handlers.get(method) ?? []), handler]);
+    };
+    connection.onNotification((method, params) => {
+      for (const handler of handlers.get(method) ?? []) handler(params as never);
+    });
+    on(JOB_CHANGED, ({ job }) => {
       if ((jobs.get(job.id)?.revision ?? 0) < job.revision) jobs.set(job.id, job);
       wake();
     });
-    connection.onNotification(
-      JOB_UPDATES.method,
-      ({ id, updates: some }: { id: string; updates: JobUpdate[] }) => {
-        updates.push(...some.map((update) => ({ id, update })));
-        wake();
-      },
-    );
+    on(JOB_UPDATES, ({ id, updates: some }) => {
+      updates.push(...some.map((update) => ({ id, update })));
+      wake();
+    });
     const closed = new Promise<void>((resolve) => {
       socket.once("close", () => {
         resolve();
@@ -118,9 +127,7 @@ export class Harness {
       connection,
       closed,
       ask: (type, asked, token) => send(connection, type, asked, token),
-      on: (type, handler) => {
-        connection.onNotification(type.method, handler);
-      },
+      on,
       async attach() {
         const answer = await send(connection, ATTACH, {});
         for (const job of answer.jobs) {

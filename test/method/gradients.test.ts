@@ -38,13 +38,11 @@ beforeAll(useCpu);
 
 const layer = randomLayer(SHAPE, 1);
 const rotation = randomRotation(SHAPE, 50);
-const PATTERNS: readonly Pattern[] = [
-  { kind: "nm", keep: 2, of: 4 },
-  { kind: "unstructured", share: 0.5 },
-];
+const TWO_OF_FOUR: Pattern = { kind: "nm", keep: 2, of: 4 };
+const HALF: Pattern = { kind: "unstructured", share: 0.5 };
 const CASES = PRUNE_METHODS.flatMap((method) =>
   OBJECTIVES.flatMap((objective) =>
-    (objective === "entropy" ? PATTERNS.slice(0, 1) : PATTERNS).map(
+    (objective === "entropy" ? [HALF] : [TWO_OF_FOUR, HALF]).map(
       (pattern) => [method, objective, pattern] as const,
     ),
   ),
@@ -84,16 +82,21 @@ describe("a layer's problem", () => {
     },
   );
 
-  it.each(CASES)(
-    "%s, %s, %o: gradients are those of TensorFlow.js' autodiff",
-    async (method, objective, pattern) => {
+  it.each([
+    ...CASES.map((given) => [...given, 0] as const),
+    ...PRUNE_METHODS.map((method) => [method, "pruned-mass", TWO_OF_FOUR, 0.5] as const),
+    ["wanda", "pruned-mass", HALF, 2] as const,
+  ])(
+    "%s, %s, %o at temperature %d: loss and gradients are those of TensorFlow.js' autodiff",
+    async (method, objective, pattern, temperature) => {
       const problem = await problemOf(method, pattern);
       const { r1, r2 } = toRotation(rotation);
-      const value = await problem.evaluate({ r1, r2 }, criterion(objective));
-      const masks = prunedMasks(method, pattern);
-      const grads = tf.grads((a, ...blocks) =>
+      const value = await problem.evaluate({ r1, r2 }, { objective, temperature });
+      const masks = prunedMasks(method, pattern, temperature);
+      const { value: loss, grads } = tf.valueAndGrads((a, ...blocks) =>
         autodiffLoss(objective, method, a as tf.Tensor2D, blocks as tf.Tensor2D[], masks),
       )([r1, ...(tf.unstack(r2) as tf.Tensor2D[])]);
+      expect(relativeError(await read(value.loss), await read(loss))).toBeLessThan(1e-5);
       const [gradR1, gradR2] = [tf.concat(grads.slice(0, 1), 0), tf.concat(grads.slice(1), 0)];
       expect(relativeError(await read(value.gradR1), await read(gradR1))).toBeLessThan(1e-3);
       expect(relativeError(await read(value.gradR2), await read(gradR2))).toBeLessThan(1e-3);
@@ -135,8 +138,12 @@ function differences(at: Matrix, f: (moved: Matrix) => number): number[][] {
   return map(at, (_, i, j) => (f(moved(i, j, h)) - f(moved(i, j, -h))) / (2 * h));
 }
 
-/** The pattern's masks at `rotation`, constants for autodiff as for the closed form. */
-function prunedMasks(method: PruneMethod, pattern: Pattern): Record<string, Matrix> {
+/** The pattern's masks at `rotation`, softened by `temperature`: constants for autodiff as for the closed form. */
+function prunedMasks(
+  method: PruneMethod,
+  pattern: Pattern,
+  temperature: number,
+): Record<string, Matrix> {
   const w = reference.fold(layer.matrices, rotation, SHAPE);
   const c = reference.columnWeights(method, layer.hessians, rotation, SHAPE);
   const inputOf = { q: c.qkv, k: c.qkv, v: c.qkv, o: c.o, gate: c.mlp, up: c.mlp, down: c.down };
@@ -149,9 +156,11 @@ function prunedMasks(method: PruneMethod, pattern: Pattern): Record<string, Matr
           pattern.kind === "nm"
             ? [j - (j % pattern.of), pattern.of, pattern.of - pattern.keep]
             : [0, row.length, Math.floor(pattern.share * row.length)];
-        const group = row.slice(from, from + size);
-        const rank = group.filter((s) => s < (row[j] ?? NaN)).length;
-        return rank < count ? 1 : 0;
+        const s = row[j] ?? NaN;
+        const sorted = row.slice(from, from + size).sort((a, b) => a - b);
+        if (temperature === 0) return sorted.indexOf(s) < count ? 1 : 0;
+        const threshold = Math.sqrt((sorted[count - 1] ?? NaN) * (sorted[count] ?? NaN));
+        return 1 / (1 + (s / threshold) ** (1 / temperature));
       }),
     ]),
   );

@@ -41,7 +41,7 @@ const COLDEST = 1e-6;
  * @param c `[cols]`, not negative
  * @param pattern per row: the lowest `of − keep` of every `of` consecutive columns (`of` divides `cols`), or the
  *   lowest `floor(share · cols)`; of equal importances the lower column goes first
- * @param temperature T, dimensionless: 0, or at least {@link COLDEST}
+ * @param temperature T, dimensionless: 0, or at least 1e-6
  */
 export function prunedMassObjective(
   w: tf.Tensor2D,

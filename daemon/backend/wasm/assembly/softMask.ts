@@ -1,13 +1,14 @@
 /**
  * The soft mask of one row (mathematics in ../../fused/prunedMass.ts). Rows of scratch memory are padded to whole
  * vectors, and scores are 0 in the padding: chosen before all others, with the lowest logarithm there is.
+ * Logarithms are to base 2, which costs fewer operations: m = 1 / (1 + 2^((log₂ s − log₂ θ) / T)).
  */
 import { borderIsTied, kthLowest, lowestOfGroups } from "./select";
-import { exp, log } from "./vector";
+import { exp2, log2 } from "./vector";
 
 const EMPTY_MASS: f32 = 1e-30;
-/** Beyond e^±30 the mask is 0 or 1 in float32. */
-const FARTHEST: f32 = 30;
+/** Beyond 2^±43 the mask is 0 or 1 in float32. */
+const FARTHEST: f32 = 43;
 /** Above every logarithm. */
 const FAR: f32 = 1000;
 
@@ -30,7 +31,7 @@ export function softMask(
   const tiny = f32x4.splat(EMPTY_MASS);
   for (let j = 0; j < cols; j += 4) {
     const at = (<usize>j) << 2;
-    v128.store(logs + at, log(f32x4.add(v128.load(scores + at), tiny)));
+    v128.store(logs + at, log2(f32x4.add(v128.load(scores + at), tiny)));
   }
   if (group == 4) thresholdsOfFours(logs, mask, cols, count);
   else if (group) thresholdsOfGroups(scores, logs, mask, cols, count, group);
@@ -43,12 +44,12 @@ export function softMask(
     const above = f32x4.sub(v128.load(logs + at), v128.load(mask + at));
     let x = f32x4.mul(above, sharpness);
     x = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-FARTHEST)), f32x4.splat(FARTHEST));
-    v128.store(mask + at, f32x4.div(one, f32x4.add(one, exp(x))));
+    v128.store(mask + at, f32x4.div(one, f32x4.add(one, exp2(x))));
   }
 }
 
 /**
- * ln θ of groups of four. A group is a vector. Each lane meets its neighbour, then the pairs meet: that finds the
+ * log₂ θ of groups of four. A group is a vector. Each lane meets its neighbour, then the pairs meet: that finds the
  * lowest, the highest and the two between them, in every lane.
  */
 function thresholdsOfFours(logs: usize, thresholds: usize, cols: i32, count: i32): void {
@@ -75,7 +76,7 @@ function thresholdsOfFours(logs: usize, thresholds: usize, cols: i32, count: i32
   }
 }
 
-/** ln θ of each column's group; an entry is known to be below or above it by the choice. */
+/** log₂ θ of each column's group; an entry is known to be below or above it by the choice. */
 function thresholdsOfGroups(
   scores: usize,
   logs: usize,
@@ -102,9 +103,11 @@ function thresholdsOfGroups(
       v128.store_lane<f32>(thresholds + ((<usize>j) << 2), threshold, 0);
     }
   }
+  // No group reaches the padding, and what lies there may be no number.
+  for (let j = cols; j & 3; j++) f32.store(thresholds + ((<usize>j) << 2), 0);
 }
 
-/** ln θ of the row, in each column. */
+/** log₂ θ of the row, in each column. */
 function thresholdOfRow(
   scores: usize,
   logs: usize,
@@ -132,7 +135,7 @@ function thresholdOfRow(
   for (let j = 0; j < cols; j += 4) v128.store(thresholds + ((<usize>j) << 2), threshold);
 }
 
-/** ln θ = ½ (ln low + ln high); exactly their value where they are equal. */
+/** log₂ θ = ½ (log₂ low + log₂ high); exactly their value where they are equal. */
 function thresholdBetween(low: v128, high: v128): v128 {
   return f32x4.mul(f32x4.add(low, high), f32x4.splat(0.5));
 }

@@ -63,26 +63,43 @@ export function log(x: v128): v128 {
 }
 
 /**
- * e^x of four floats with |x| ≤ 30, error about 2e-7 of the result.
+ * Logarithm to base 2 of four normal positive floats, error about 5e-8 before the result is rounded. As {@link log},
+ * one term shorter: its constants stay in registers.
+ */
+export function log2(x: v128): v128 {
+  const exponent = i32x4.shr_s(i32x4.sub(x, i32x4.splat(0x3f3504f3)), 23);
+  const m = i32x4.sub(x, i32x4.shl(exponent, 23));
+  const one = f32x4.splat(1);
+  const z = f32x4.div(f32x4.sub(m, one), f32x4.add(m, one));
+  const z2 = f32x4.mul(z, z);
+  let series = f32x4.add(
+    f32x4.splat(<f32>(2.0 / 5.0 / LN_2)),
+    f32x4.mul(z2, f32x4.splat(<f32>(2.0 / 7.0 / LN_2))),
+  );
+  series = f32x4.add(f32x4.splat(<f32>(2.0 / 3.0 / LN_2)), f32x4.mul(z2, series));
+  series = f32x4.add(f32x4.splat(<f32>(2.0 / LN_2)), f32x4.mul(z2, series));
+  return f32x4.add(f32x4.convert_i32x4_s(exponent), f32x4.mul(z, series));
+}
+
+const LN_2: f64 = 0.6931471805599453;
+
+/**
+ * 2^x of four floats with |x| ≤ 120, error about 2e-7 of the result.
  *
- * x = n ln 2 + r with n whole and |r| ≤ ½ ln 2; e^r by its series, where the first term left out is r⁷/7! ≤ 1.2·10⁻⁷.
+ * x = n + r with n whole and |r| ≤ ½; (2^r − 1)/r by the polynomial of degree 4 that is exact at the Chebyshev nodes.
  * Adding 1.5 · 2²³ rounds to whole numbers and leaves n in the low bits, from where it is shifted into the exponent.
  */
-export function exp(x: v128): v128 {
+export function exp2(x: v128): v128 {
   const magic = f32x4.splat(12582912);
-  const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(<f32>1.4426950408889634)), magic);
-  const n = f32x4.sub(shifted, magic);
-  const rest = f32x4.sub(x, f32x4.mul(n, f32x4.splat(<f32>0.693359375)));
-  const r = f32x4.add(rest, f32x4.mul(n, f32x4.splat(<f32>2.1219444e-4)));
-  const one = f32x4.splat(1);
-  let series = f32x4.add(
-    f32x4.splat(<f32>(1.0 / 120.0)),
-    f32x4.mul(r, f32x4.splat(<f32>(1.0 / 720.0))),
+  const shifted = f32x4.add(x, magic);
+  const r = f32x4.sub(x, f32x4.sub(shifted, magic));
+  let power = f32x4.add(
+    f32x4.splat(<f32>0.00966636837),
+    f32x4.mul(r, f32x4.splat(<f32>0.00133813021)),
   );
-  series = f32x4.add(f32x4.splat(<f32>(1.0 / 24.0)), f32x4.mul(r, series));
-  series = f32x4.add(f32x4.splat(<f32>(1.0 / 6.0)), f32x4.mul(r, series));
-  series = f32x4.add(f32x4.splat(0.5), f32x4.mul(r, series));
-  series = f32x4.add(one, f32x4.mul(r, series));
-  series = f32x4.add(one, f32x4.mul(r, series));
-  return i32x4.add(series, i32x4.shl(shifted, 23));
+  power = f32x4.add(f32x4.splat(<f32>0.0555038117), f32x4.mul(r, power));
+  power = f32x4.add(f32x4.splat(<f32>0.240223497), f32x4.mul(r, power));
+  power = f32x4.add(f32x4.splat(<f32>0.693147182), f32x4.mul(r, power));
+  power = f32x4.add(f32x4.splat(1), f32x4.mul(r, power));
+  return i32x4.add(power, i32x4.shl(shifted, 23));
 }

@@ -1,0 +1,87 @@
+/** Who may import whom (CONTRIBUTING.md): read from the sources, so that a shortcut through a wall fails here. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "..");
+const SHARED = ["vocabulary.ts", "report.ts", "errors.ts", "random.ts", "version.ts"];
+
+/** Rooms of the daemon a room may import, besides itself and the shared files. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  checkpoint: [],
+  text: [],
+  backend: [],
+  model: ["checkpoint"],
+  method: ["backend"],
+  pipeline: ["checkpoint", "text", "backend", "model", "method"],
+  cli: ["checkpoint", "backend", "pipeline"],
+};
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+  readonly typeOnly: boolean;
+}
+
+const IMPORT =
+  /(?:import|export)\s+(type\s+)?(?:[\w*{][^;]*?\sfrom\s+)?"(\.[^"]+)"|import\("(\.[^"]+)"\)/g;
+
+function importsUnder(folder: string): Import[] {
+  const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
+  return files
+    .filter((file) => file.endsWith(".ts") && !file.includes("assembly/"))
+    .flatMap((file) => {
+      const path = join(ROOT, folder, file);
+      return [...readFileSync(path, "utf8").matchAll(IMPORT)].map((match) => ({
+        from: relative(ROOT, path),
+        to: relative(ROOT, resolve(dirname(path), match[2] ?? match[3] ?? "")),
+        typeOnly: match[1] !== undefined,
+      }));
+    });
+}
+
+const roomOf = (path: string): string => path.split("/")[1] ?? "";
+
+describe("daemon", () => {
+  const imports = importsUnder("daemon");
+
+  test("the imports were found", () => {
+    expect(imports.length).toBeGreaterThan(300);
+  });
+
+  test.each(Object.entries(ALLOWED))("%s imports only %o", (room, allowed) => {
+    const wrong = imports.filter(({ from, to }) => {
+      if (!from.startsWith(`daemon/${room}/`) || to === "package.json") return false;
+      const target = roomOf(to);
+      return target !== room && !allowed.includes(target) && !SHARED.includes(target);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("rooms are entered by their doorway", () => {
+    const wrong = imports.filter(({ from, to }) => {
+      const [a, b] = [roomOf(from), roomOf(to)];
+      return a !== b && b in ALLOWED && to !== `daemon/${b}/index.ts`;
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("only backend/select.ts reaches a device's code", () => {
+    const device = /^daemon\/backend\/(wasm|webgpu|tensorflow)/;
+    const wrong = imports.filter(
+      ({ from, to, typeOnly }) =>
+        device.test(to) && !device.test(from) && from !== "daemon/backend/select.ts" && !typeOnly,
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
+test("the webview imports only types of the daemon, from report.ts and vocabulary.ts", () => {
+  const wrong = importsUnder("webview").filter(
+    ({ to, typeOnly }) =>
+      to.startsWith("daemon/") &&
+      !(typeOnly || to === "daemon/vocabulary.ts") &&
+      !["daemon/report.ts", "daemon/vocabulary.ts"].includes(to),
+  );
+  expect(wrong).toEqual([]);
+});
