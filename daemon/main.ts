@@ -204,5 +204,6 @@ class Daemon {
 
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  // It may be listening already, which would keep it.
+  process.exit(1);
 });

@@ -29,9 +29,9 @@ export * from "./protocol/jobs.ts";
 export * from "./protocol/message.ts";
 export * from "./protocol/recipes.ts";
 export * from "./protocol/server.ts";
-export type { DeviceName, DeviceReport, DeviceRequest } from "./backend/provider.ts";
-export type { Plan, PlannedTensor, TensorFate } from "./pipeline/plan.ts";
-export type { Stage } from "./pipeline/events.ts";
+export type { DeviceName, DeviceReport, DeviceRequest } from "./backend/index.ts";
+export type { Plan, PlannedTensor, TensorFate } from "./pipeline/index.ts";
+export type { Stage } from "./pipeline/index.ts";
 export type {
   BeforeAfter,
   CurvePoint,

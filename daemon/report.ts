@@ -21,6 +21,8 @@ export interface Recipe {
   readonly rotation: RotationScope;
   readonly objective: Objective;
   readonly steps: number;
+  /** Whether columns and FFN neurons are reordered for an N:M pattern; without effect on an unstructured share. */
+  readonly regroup: boolean;
   /** Initial learning rate of the rotation optimizer. */
   readonly learningRate: number;
   /** Relative damping λ: `H + λ · mean(diag H) · I`. */

@@ -37,6 +37,10 @@ export type PruneMethod = (typeof PRUNE_METHODS)[number];
 export const OBJECTIVES = ["pruned-mass", "entropy"] as const;
 export type Objective = (typeof OBJECTIVES)[number];
 
+/** Zero-shot tasks, by the harness's names. */
+export const TASK_NAMES = ["piqa", "hellaswag", "arc_easy", "arc_challenge", "winogrande"] as const;
+export type TaskName = (typeof TASK_NAMES)[number];
+
 /**
  * What to delete. `nm` keeps `keep` of every `of` consecutive weights along the input dimension (the field's
  * N:M convention); `unstructured` deletes `share` (0 < share < 1) of the weights, `floor(share · count)` exactly.
@@ -82,4 +86,13 @@ export function matrixShape(role: Role, s: LayerShape): readonly [out: number, i
 /** `2:4` or `50%`, as people write it. */
 export function patternName(p: Pattern): string {
   return p.kind === "nm" ? `${p.keep}:${p.of}` : `${+(p.share * 100).toFixed(4)}%`;
+}
+
+/**
+ * `floor(share · count)`, how many weights an unstructured pattern deletes. A share that people write in decimals is
+ * not exact in binary (0.29 · 100 is 28.999999999999996), so a product within rounding of a whole number counts as
+ * that number.
+ */
+export function prunedCount(share: number, count: number): number {
+  return Math.floor(share * count * (1 + 4 * Number.EPSILON));
 }

@@ -10,10 +10,11 @@ const SHARED = ["vocabulary.ts", "report.ts", "errors.ts", "random.ts", "version
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   checkpoint: [],
   text: [],
+  tasks: ["text"],
   backend: [],
   model: ["checkpoint"],
   method: ["backend"],
-  pipeline: ["checkpoint", "text", "backend", "model", "method"],
+  pipeline: ["checkpoint", "text", "tasks", "backend", "model", "method"],
   cli: ["checkpoint", "backend", "pipeline"],
 };
 

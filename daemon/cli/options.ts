@@ -50,6 +50,8 @@ export function parsePrune(checkpoint: string, raw: RawOptions): PruneRequest {
       objective: value(raw, "objective", oneOf(...OBJECTIVES)),
       steps: value(raw, "steps", wholeNumber(1, MANY)),
       learningRate: value(raw, "learningRate", positiveNumber(10)),
+      // commander turns `--no-regroup` into `regroup: false` and its absence into `true`.
+      regroup: raw.regroup === false ? false : undefined,
       damping: value(raw, "damping", positiveNumber(1)),
       blockSize: value(raw, "blockSize", wholeNumber(1, MANY)),
       calibration: texts(raw, "calibration"),

@@ -1,5 +1,5 @@
 /** One job in memory: what it is, what it has told, and how both change. */
-import type { RunEvent } from "../pipeline/events.ts";
+import type { RunEvent } from "../pipeline/index.ts";
 import type { ErrorInfo } from "../protocol/errors.ts";
 import {
   MAX_STEPS,

@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { EvaluateOptions } from "../pipeline/options.ts";
+import type { EvaluateOptions } from "../pipeline/index.ts";
 import type { JobDetail, JobInfo, JobRequest } from "../protocol/jobs.ts";
 import { pruneOptions } from "../recipe/index.ts";
 import type { LayerReport } from "../report.ts";
@@ -225,7 +225,7 @@ export class Jobs {
   }
 
   #schedule(): void {
-    this.#scheduling = this.#scheduling.then(() => this.#fillSlots());
+    this.#scheduling = this.#scheduling.then(() => this.#fillSlots()).catch(console.error);
   }
 
   async #fillSlots(): Promise<void> {

@@ -18,7 +18,7 @@ export {
   type DampedInverse,
 } from "./linalg/index.ts";
 export { pruneMagnitude } from "./magnitude.ts";
-export { assertPatternFits, prunedCount } from "./masks.ts";
+export { assertPatternFits } from "./masks.ts";
 export { measure, type LayerFigures, type MatrixFigures } from "./measure.ts";
 export {
   buildMetric,
@@ -27,7 +27,7 @@ export {
   type LayerMetric,
   type RaisedDamping,
 } from "./metric.ts";
-export { neuronOrder, permuteNeurons } from "./neurons.ts";
+export { permuteMetric, permuteNeurons } from "./neurons.ts";
 export {
   disposeEvaluation,
   type Criterion,
@@ -35,8 +35,15 @@ export {
   type RotationProblem,
 } from "./problem.ts";
 export type { PrunedMatrix } from "./pruned.ts";
+export { regroupLayer, type Regrouping, type RegroupOptions } from "./regroupLayer.ts";
 export { foldRotation, identityRotation, rotateHessians, rotateValueBias } from "./rotation.ts";
-export { DEFAULT_PHASES, defaultLearningRate, type Phase } from "./schedule.ts";
+export {
+  DEFAULT_PHASES,
+  defaultLearningRate,
+  phaseSteps,
+  regroupedStretches,
+  type Phase,
+} from "./schedule.ts";
 export { pruneSparseGpt, type SparseGptMatrix, type SparseGptOptions } from "./sparsegpt.ts";
 export { disposeRotation, type Hessians, type LayerMatrices, type Rotation } from "./types.ts";
 export { pruneWanda } from "./wanda.ts";

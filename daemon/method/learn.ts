@@ -8,7 +8,7 @@ import { cancelledBefore, lossNotFinite } from "./errors.ts";
 import { nextTurn } from "./nextTurn.ts";
 import { orthonormalised } from "./orthogonal.ts";
 import { disposeEvaluation, type Evaluation, type RotationProblem } from "./problem.ts";
-import { cosine, criterionAt, defaultLearningRate, phaseSteps, type Phase } from "./schedule.ts";
+import { cosineAt, criterionAt, defaultLearningRate, phaseSteps, type Phase } from "./schedule.ts";
 import { disposeRotation, type Rotation } from "./types.ts";
 
 export interface LearnOptions {
@@ -110,7 +110,7 @@ async function runPhase(
       if (options.signal?.aborted) throw cancelledBefore(`step ${done + t + 1} of a rotation`);
       const value = await problem.evaluate(here.rotation, criterionAt(phase, t, steps));
       // The next step is queued before the loss is waited for, so that an asynchronous machine stays busy.
-      const next = advance(here, value, eta * cosine(t, steps));
+      const next = advance(here, value, eta * cosineAt(phase, t, steps));
       const [loss = NaN] = await value.loss.data();
       disposeEvaluation(value);
       if (temperature !== undefined || loss < keptLoss) {

@@ -1,8 +1,8 @@
 /** Magnitude pruning: the smallest |w| of the whole matrix, or of every N:M group. */
 import * as tf from "@tensorflow/tfjs-core";
 import { selectLowest } from "../backend/index.ts";
-import type { Pattern } from "../vocabulary.ts";
-import { prunedCount } from "./masks.ts";
+import { prunedCount, type Pattern } from "../vocabulary.ts";
+
 import { withZeros, type PrunedMatrix } from "./pruned.ts";
 
 /** @param w `[out, in]`; for N:M, M divides `in` (`assertPatternFits`) */

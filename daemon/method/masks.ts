@@ -3,14 +3,6 @@ import { matrixShape, patternName, ROLES, type LayerShape, type Pattern } from "
 import { patternDoesNotFit, patternOutOfRange } from "./errors.ts";
 
 /**
- * `floor(share · count)`. A share that people write in decimals is not exact in binary (0.29 · 100 is
- * 28.999999999999996), so a product within rounding of a whole number counts as that number.
- */
-export function prunedCount(share: number, count: number): number {
-  return Math.floor(share * count * (1 + 4 * Number.EPSILON));
-}
-
-/**
  * Checks a pattern against every matrix of a layer before any work.
  *
  * @throws method/pattern-out-of-range; method/pattern-does-not-fit, naming the role and its sizes

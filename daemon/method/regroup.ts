@@ -11,8 +11,8 @@
 
 /** Sweeps through all pairs at most; the gain of later ones is small. */
 const SWEEPS = 6;
-/** Comparisons at most (some seconds), so that very wide matrices take fewer rounds. */
-const COMPARISONS = 4e9;
+/** Comparisons at most, about three seconds: a tenth of a sweep already gains four fifths of what six do. */
+const COMPARISONS = 1e9;
 /** A swap must gain this part of a row's whole importance: rounding must not make the search go round in circles. */
 const GAIN = 1e-6;
 
@@ -116,16 +116,28 @@ function lossWithout(members: readonly Float32Array[], rows: number, lost: numbe
   }
   return {
     now,
-    with(i, other) {
-      const free = next[i] ?? other;
-      let sum = base[i] ?? NaN;
-      for (let r = 0; r < rows; r++) {
-        const [b, x] = [free[r] ?? NaN, other[r] ?? NaN];
-        sum += x < b ? x : b;
-      }
-      return sum;
-    },
+    with: (i, other) => (base[i] ?? NaN) + sumOfMinima(next[i] ?? other, other),
   };
+}
+
+/**
+ * `Σ min(a, b)`, the search's inner loop, as `½ Σ (a + b − |a − b|)`: a branch on random data costs ten times the
+ * arithmetic. Two sums, since one would wait for each addition.
+ */
+function sumOfMinima(a: Float32Array, b: Float32Array): number {
+  let even = 0;
+  let odd = 0;
+  for (let r = 0; r + 1 < a.length; r += 2) {
+    const [p, q] = [a[r] ?? NaN, b[r] ?? NaN];
+    const [s, t] = [a[r + 1] ?? NaN, b[r + 1] ?? NaN];
+    even += p + q - Math.abs(p - q);
+    odd += s + t - Math.abs(s - t);
+  }
+  if (a.length % 2 === 1) {
+    const [p, q] = [a[a.length - 1] ?? NaN, b[a.length - 1] ?? NaN];
+    even += p + q - Math.abs(p - q);
+  }
+  return 0.5 * (even + odd);
 }
 
 /** Rounds of disjoint pairs in which all of `count` meet once: one stays, the others go round. */

@@ -14,7 +14,14 @@ export interface Phase {
    * Anneals the pruned mass' temperature geometrically between the two. Losses at different temperatures do not
    * compare, so such a phase ends with its last rotation, not with its best.
    */
-  readonly temperature?: { readonly from: number; readonly to: number } | undefined;
+  readonly temperature?: Range | undefined;
+  /** Part of the cosine that this phase goes through, for one that continues another; the whole unless given. */
+  readonly cosine?: Range | undefined;
+}
+
+export interface Range {
+  readonly from: number;
+  readonly to: number;
 }
 
 /**
@@ -48,9 +55,31 @@ export function phaseSteps(phases: readonly Phase[], steps: number): number[] {
   });
 }
 
-/** Cosine from 1 to 0 over a phase. */
-export function cosine(step: number, steps: number): number {
-  return 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+/** Factor of the learning rate at a step: a cosine from 1 to 0 over the phase, or its part of one. */
+export function cosineAt({ cosine }: Phase, step: number, steps: number): number {
+  const { from, to } = cosine ?? { from: 0, to: 1 };
+  return 0.5 * (1 + Math.cos(Math.PI * (from + ((to - from) * step) / steps)));
+}
+
+/** Stretches between which an N:M pattern's columns are regrouped (measured: docs/measurements.md). */
+const STRETCHES = 4;
+
+/**
+ * The learning of an N:M pattern cut into stretches that continue each other, to regroup columns after each. The
+ * entropy does not see in which order columns stand, so it is learned in one.
+ */
+export function regroupedStretches(objective: Objective): readonly (readonly Phase[])[] {
+  const [phase, ...others] = DEFAULT_PHASES[objective];
+  if (objective === "entropy" || phase?.temperature === undefined || others.length > 0) {
+    return [DEFAULT_PHASES[objective]];
+  }
+  const { from, to } = phase.temperature;
+  const at = (x: number): number => from * (to / from) ** x;
+  return Array.from({ length: STRETCHES }, (_, k) => {
+    const [x, y] = [k / STRETCHES, (k + 1) / STRETCHES];
+    const part = { from: x, to: y };
+    return [{ ...phase, temperature: { from: at(x), to: at(y) }, cosine: part }];
+  });
 }
 
 /** What a phase minimises at a step. */

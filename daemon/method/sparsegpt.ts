@@ -7,10 +7,10 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { selectLowest, sparsegptBlock, type BlockSelection } from "../backend/index.ts";
-import type { Pattern } from "../vocabulary.ts";
+import { prunedCount, type Pattern } from "../vocabulary.ts";
 import { blockTooSmall } from "./errors.ts";
 import { dampedFactor, diagonalOf } from "./linalg/index.ts";
-import { prunedCount } from "./masks.ts";
+
 import type { PrunedMatrix } from "./pruned.ts";
 
 export interface SparseGptOptions {

@@ -1,9 +1,9 @@
 /** Wanda (arXiv:2306.11695): the smallest |w_ij| √H_jj of every output row, or of every N:M group. */
 import * as tf from "@tensorflow/tfjs-core";
 import { selectLowest } from "../backend/index.ts";
-import type { Pattern } from "../vocabulary.ts";
+import { prunedCount, type Pattern } from "../vocabulary.ts";
 import { diagonalOf } from "./linalg/index.ts";
-import { prunedCount } from "./masks.ts";
+
 import { withZeros, type PrunedMatrix } from "./pruned.ts";
 
 /**

@@ -9,6 +9,7 @@ import type { RawConfig } from "./config.ts";
 export interface Architecture {
   /** Key/value heads if `num_key_value_heads` is absent. */
   readonly defaultKvHeads: (heads: number) => number;
+  readonly defaultMaxPositions: number;
   readonly defaultRopeTheta: number;
   readonly defaultNormEps: number;
   /** Projections with a bias vector. */
@@ -23,6 +24,7 @@ const FFN: readonly Role[] = ["gate", "up", "down"];
 export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   llama: {
     defaultKvHeads: (heads) => heads,
+    defaultMaxPositions: 2_048,
     defaultRopeTheta: 10_000,
     defaultNormEps: 1e-6,
     biases: (c) => [...(c.attention_bias ? ATTENTION : []), ...(c.mlp_bias ? FFN : [])],
@@ -30,19 +32,23 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   },
   qwen2: {
     defaultKvHeads: () => 32,
+    defaultMaxPositions: 32_768,
     defaultRopeTheta: 10_000,
     defaultNormEps: 1e-6,
     biases: () => ["q", "k", "v"],
     slidingWindow: (c, layer) => {
       if (!c.use_sliding_window) return null;
-      if (c.layer_types) {
-        return c.layer_types[layer] === "sliding_attention" ? (c.sliding_window ?? null) : null;
-      }
-      return layer >= (c.max_window_layers ?? 28) ? (c.sliding_window ?? 4096) : null;
+      // 4096 where the key is absent; an explicit null is full attention.
+      const window = c.sliding_window === undefined ? 4096 : c.sliding_window;
+      const slides = c.layer_types
+        ? c.layer_types[layer] === "sliding_attention"
+        : layer >= (c.max_window_layers ?? 28);
+      return slides ? window : null;
     },
   },
   mistral: {
     defaultKvHeads: () => 8,
+    defaultMaxPositions: 131_072,
     defaultRopeTheta: 10_000,
     defaultNormEps: 1e-6,
     biases: () => [],

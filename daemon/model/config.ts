@@ -19,7 +19,7 @@ const rawSchema = z.looseObject({
   num_key_value_heads: positive.nullish(),
   head_dim: positive.nullish(),
   vocab_size: positive,
-  max_position_embeddings: positive.default(2048),
+  max_position_embeddings: positive.optional(),
   rms_norm_eps: z.number().positive().optional(),
   hidden_act: z.string().default("silu"),
   rope_theta: z.number().positive().nullish(),
@@ -95,7 +95,11 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   }
 
   const heads = c.num_attention_heads;
-  const kvHeads = c.num_key_value_heads ?? architecture.defaultKvHeads(heads);
+  // As transformers reads it: an absent key takes the family's default, an explicit null means no grouping.
+  const kvHeads =
+    c.num_key_value_heads === undefined
+      ? architecture.defaultKvHeads(heads)
+      : (c.num_key_value_heads ?? heads);
   if (heads % kvHeads !== 0) {
     throw badConfig(
       root,
@@ -113,17 +117,18 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
 
   const shape = { d: c.hidden_size, heads, kvHeads, headDim, ffn: c.intermediate_size };
   const layers = c.num_hidden_layers;
+  const maxPositions = c.max_position_embeddings ?? architecture.defaultMaxPositions;
   return {
     modelType,
     shape,
     layers,
     vocabSize: c.vocab_size,
-    maxPositions: c.max_position_embeddings,
+    maxPositions,
     normEps: c.rms_norm_eps ?? architecture.defaultNormEps,
     rope: ropeSchema(modelType, root, {
       theta: c.rope_theta ?? architecture.defaultRopeTheta,
       scaling: c.rope_parameters ?? c.rope_scaling ?? null,
-      maxPositions: c.max_position_embeddings,
+      maxPositions,
     }),
     tied: c.tie_word_embeddings,
     biases: architecture.biases(c),

@@ -23,11 +23,8 @@ const factor = z.number().min(1);
 const scalingSchema = z.discriminatedUnion("rope_type", [
   z.object({ rope_type: z.literal("default") }),
   z.object({ rope_type: z.literal("linear"), factor }),
-  z.object({
-    rope_type: z.literal("dynamic"),
-    factor,
-    original_max_position_embeddings: z.number().positive().nullish(),
-  }),
+  // transformers stretches it from max_position_embeddings, whatever original_max_position_embeddings says.
+  z.object({ rope_type: z.literal("dynamic"), factor }),
   z.object({
     rope_type: z.literal("llama3"),
     factor,
@@ -73,7 +70,7 @@ export function ropeSchema(
         type: "dynamic",
         theta,
         factor: s.factor,
-        maxPositions: s.original_max_position_embeddings ?? given.maxPositions,
+        maxPositions: given.maxPositions,
       };
     case "llama3":
       return {

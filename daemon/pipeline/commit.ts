@@ -76,10 +76,8 @@ const MODELING_FILES = ["configuration_denoise_rotator.py", "modeling_denoise_ro
 /** Everything in the folder beside weights and reports. */
 export async function writeCompanions(run: Run, writer: CheckpointWriter): Promise<void> {
   const { model, recipe } = run;
-  await writer.writeFile(
-    "config.json",
-    `${JSON.stringify(outputConfig(model, recipe), null, 2)}\n`,
-  );
+  const input = await readFile(join(model.checkpoint.root, "config.json"), "utf8");
+  await writer.writeFile("config.json", configText(outputConfig(model, recipe), input));
   for (const file of await companionFiles(model.checkpoint.root)) await writer.copyFile(file.path);
   if (boundaryLayers(recipe, model.config.layers).length > 0) {
     for (const name of MODELING_FILES) {
@@ -112,6 +110,21 @@ export function outputConfig(model: Model, recipe: Recipe): Record<string, unkno
     model_type: ROTATED_MODEL_TYPE,
     rotation_boundaries: boundaries,
   };
+}
+
+/**
+ * JavaScript writes 8.0 as 8, and transformers minds (`rope_scaling.factor` must be a float): numbers that the input
+ * wrote as whole floats are written so again.
+ */
+export function configText(config: Record<string, unknown>, input: string): string {
+  const floats = new Set(
+    [...input.matchAll(/"(\w+)"\s*:\s*-?\d+\.0+\s*[,}\n]/g)].map(([, key]) => key),
+  );
+  const text = JSON.stringify(config, null, 2).replace(
+    /"(\w+)": (-?\d+)(?=,?\n)/g,
+    (whole, key: string) => (floats.has(key) ? `${whole}.0` : whole),
+  );
+  return `${text}\n`;
 }
 
 /** `media/modeling`, from the bundle in `dist/` or from the sources. */

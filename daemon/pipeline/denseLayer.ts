@@ -3,6 +3,7 @@
  * rotations: `input_layernorm` into q, k, v and `post_attention_layernorm` into gate and up (method.md §1).
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { permuteNeurons } from "../method/index.ts";
 import { readLayer, type DecoderLayer, type Model } from "../model/index.ts";
 
 /** The caller disposes it with `disposeLayer`. */
@@ -24,4 +25,20 @@ export async function readFoldedLayer(model: Model, i: number): Promise<DecoderL
     inputNorm: tf.ones([d]),
     postAttentionNorm: tf.ones([d]),
   };
+}
+
+/** The same layer with its FFN neurons in a new order; takes `layer` over. */
+export function reorderedLayer(layer: DecoderLayer, neurons: Int32Array | null): DecoderLayer {
+  if (!neurons) return layer;
+  const { gate, up, down } = layer.matrices;
+  const matrices = permuteNeurons(layer.matrices, neurons);
+  tf.dispose([gate, up, down]);
+  const biases = { ...layer.biases };
+  for (const role of ["gate", "up"] as const) {
+    const bias = biases[role];
+    if (!bias) continue;
+    biases[role] = tf.tidy(() => tf.gather(bias, tf.tensor1d(neurons, "int32")));
+    bias.dispose();
+  }
+  return { ...layer, matrices, biases };
 }

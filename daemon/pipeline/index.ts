@@ -1,5 +1,12 @@
 /** The pipeline room: whole jobs, from paths and options to files and a report. */
 export { evaluateCheckpoint as evaluate, type EvaluateResult } from "./evaluateCheckpoint.ts";
+export {
+  evaluateTasks,
+  type EvaluateTasksOptions,
+  type EvaluateTasksResult,
+  type TaskResult,
+  type TaskSample,
+} from "./evaluateTasks.ts";
 export { renderComparison, renderRunReport } from "./htmlReport.ts";
 export { STAGES, silent, type RunEvent, type RunListener, type Stage } from "./events.ts";
 export type { EvaluateOptions, PruneOptions } from "./options.ts";

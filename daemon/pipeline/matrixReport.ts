@@ -5,7 +5,6 @@ import {
   columnWeights,
   identityRotation,
   importance,
-  prunedCount,
   disposeRotation,
   type LayerFigures,
   type LayerMatrices,
@@ -13,7 +12,14 @@ import {
   type Rotation,
 } from "../method/index.ts";
 import type { Histogram, MatrixReport, Overview } from "../report.ts";
-import { INPUT_OF, ROLES, type LayerShape, type Pattern, type Role } from "../vocabulary.ts";
+import {
+  INPUT_OF,
+  prunedCount,
+  ROLES,
+  type LayerShape,
+  type Pattern,
+  type Role,
+} from "../vocabulary.ts";
 import { importanceHistogram, importanceOverview, maskOverview } from "./overview.ts";
 
 /** Bytes of all pictures of one report, 3 of each matrix. */

@@ -14,6 +14,8 @@ export interface PruneOptions {
   readonly objective?: Objective;
   readonly steps?: number;
   readonly learningRate?: number;
+  /** Reorder columns and neurons so that N:M groups lose less; default true. */
+  readonly regroup?: boolean;
   readonly damping?: number;
   readonly blockSize?: number;
   /** Calibration text files. Default: `calibration.{txt,jsonl,jsonl.gz,parquet}` in the checkpoint's folder. */

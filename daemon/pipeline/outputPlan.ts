@@ -16,9 +16,8 @@ import {
   weightName,
   type Model,
 } from "../model/index.ts";
-import { prunedCount } from "../method/index.ts";
 import type { Recipe } from "../report.ts";
-import { ROLES, type Pattern, type Role } from "../vocabulary.ts";
+import { prunedCount, ROLES, type Pattern, type Role } from "../vocabulary.ts";
 import type { PlannedTensor, TensorFate } from "./plan.ts";
 import { scopes } from "./recipe.ts";
 
@@ -28,9 +27,10 @@ export function boundaryLayers(recipe: Recipe, layers: number): number[] {
   return scopes(recipe.rotation, layers).flatMap(([first]) => (first > 0 ? [first] : []));
 }
 
-/** Roles whose biases turn: values by R2, and what writes into the residual stream by R1. */
+/** Roles whose biases change: values by R2, what writes into the residual stream by R1, neurons by their order. */
 export function turnedBiases(recipe: Recipe): readonly Role[] {
-  return recipe.rotation.kind === "none" ? [] : ["v", "o", "down"];
+  if (recipe.rotation.kind === "none") return [];
+  return recipe.regroup ? ["v", "o", "down", "gate", "up"] : ["v", "o", "down"];
 }
 
 /** Zeros the pattern asks of a matrix: exact, by count. */

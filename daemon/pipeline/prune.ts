@@ -107,8 +107,9 @@ export async function pruneOn(
     const { recipe, notes } = resolveRecipe(options, model);
     const out = await assertOutputAllowed(options.out, checkpoint.root);
     const planned = await makePlan(options, out, model, recipe, notes);
-    refuseImpossible(planned.plan, backend.maxTensorBytes);
-    listener({ type: "plan", plan: planned.plan });
+    const { plan } = planned;
+    refuseImpossible(plan, backend.maxTensorBytes);
+    listener({ type: "plan", plan: { ...plan, seconds: plan.flops / (await speedOf()) } });
     const inputs = await readInputs(options, model, recipe, signal);
     return await runPlanned(backend, options, { model, recipe, planned, inputs }, listener, signal);
   } finally {

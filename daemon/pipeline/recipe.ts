@@ -14,7 +14,8 @@ export const DEFAULTS = {
   pattern: { kind: "nm", keep: 2, of: 4 },
   rotation: { kind: "layer" },
   objective: "pruned-mass",
-  steps: { "pruned-mass": 200, entropy: 400 },
+  steps: { "pruned-mass": 200, entropy: 300 },
+  regroup: true,
   damping: 0.01,
   blockSize: 128,
   samples: 128,
@@ -54,6 +55,8 @@ export function resolveRecipe(options: PruneOptions, model: Model): ResolvedReci
     rotation,
     objective,
     steps: rotation.kind === "none" ? 0 : (options.steps ?? defaultSteps(objective)),
+    regroup:
+      rotation.kind !== "none" && pattern.kind === "nm" && (options.regroup ?? DEFAULTS.regroup),
     learningRate: options.learningRate ?? defaultLearningRate(config.shape.d),
     damping: options.damping ?? DEFAULTS.damping,
     blockSize: options.blockSize ?? DEFAULTS.blockSize,

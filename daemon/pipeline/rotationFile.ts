@@ -16,6 +16,8 @@ import { corruptWork } from "./errors.ts";
 export interface SavedRotation {
   /** R2 of the scope's layers one after the other. */
   readonly rotation: Rotation;
+  /** New order of each layer's FFN neurons; null where they keep their places. */
+  readonly neurons: readonly Int32Array[] | null;
   readonly curve: readonly CurvePoint[];
   readonly fallbacks: readonly Fallback[];
 }
@@ -28,10 +30,15 @@ const learningSchema = z.object({
 });
 
 export async function writeRotationFile(path: string, saved: SavedRotation): Promise<void> {
-  const { rotation, ...learning } = saved;
-  await writeSafetensors(path, await rotationTensors(rotation), {
-    learning: JSON.stringify(learning),
-  });
+  const { rotation, neurons, curve, fallbacks } = saved;
+  const tensors = await rotationTensors(rotation);
+  if (neurons) {
+    // Places are whole numbers far below 2²⁴: exact as float32.
+    const data = encodeFloats("F32", Float32Array.from(neurons.flatMap((order) => [...order])));
+    const shape = [neurons.length, neurons[0]?.length ?? 0];
+    tensors.push({ name: NEURONS, dtype: "F32", shape, data });
+  }
+  await writeSafetensors(path, tensors, { learning: JSON.stringify({ curve, fallbacks }) });
 }
 
 /** @throws pipeline/corrupt-work */
@@ -39,7 +46,7 @@ export async function readRotationFile(path: string): Promise<SavedRotation> {
   const file = await openCheckpoint(path);
   try {
     const learning = learningSchema.parse(JSON.parse(file.metadata.learning ?? ""));
-    return { rotation: await readRotation(file), ...learning };
+    return { rotation: await readRotation(file), neurons: await readNeurons(file), ...learning };
   } catch (cause) {
     throw corruptWork(path, cause instanceof Error ? cause.message : "unreadable");
   } finally {
@@ -49,6 +56,15 @@ export async function readRotationFile(path: string): Promise<SavedRotation> {
 
 const R1 = "work.r1";
 const R2 = "work.r2";
+const NEURONS = "work.neurons";
+
+async function readNeurons(file: Checkpoint): Promise<Int32Array[] | null> {
+  const entry = file.tensors.get(NEURONS);
+  if (!entry) return null;
+  const values = Int32Array.from(await file.readFloats(NEURONS));
+  const [layers = 0, ffn = 0] = entry.shape;
+  return Array.from({ length: layers }, (_, i) => values.slice(i * ffn, (i + 1) * ffn));
+}
 
 export async function rotationTensors({ r1, r2 }: Rotation): Promise<TensorData[]> {
   return [await floatTensor(R1, r1), await floatTensor(R2, r2)];

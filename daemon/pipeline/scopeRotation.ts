@@ -5,38 +5,24 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import {
-  buildMetric,
-  createJointProblem,
-  createLayerProblem,
-  disposeRotation,
-  identityRotation,
-  learnRotation,
-  splitRotation,
-  DEFAULT_PHASES,
-  type LayerProblem,
-  type Rotation,
-} from "../method/index.ts";
+import { buildMetric, disposeRotation, splitRotation, type Rotation } from "../method/index.ts";
 import { disposeLayer, type DecoderLayer } from "../model/index.ts";
 import type { CurvePoint, Fallback } from "../report.ts";
 import { INPUT_KINDS } from "../vocabulary.ts";
 import { createStream, type StreamReader } from "./activations.ts";
 import { collectHessians, propagate } from "./collect.ts";
 import { readFoldedLayer } from "./denseLayer.ts";
-import { layerElements } from "./estimate.ts";
-import { cancelled } from "./errors.ts";
+import { learnRotations } from "./learnRotations.ts";
 import { fileStore, memoryStore, type MetricStore } from "./metricStore.ts";
 import { readRotationFile, writeRotationFile, type SavedRotation } from "./rotationFile.ts";
 import { fallbackLog, type Run } from "./run.ts";
-
-export interface Scope {
-  readonly first: number;
-  readonly end: number;
-}
+import type { Scope } from "./scopeLayers.ts";
 
 export interface ScopeRotation {
   /** Of each layer of the scope, in order. */
   readonly rotations: readonly Rotation[];
+  /** New order of each layer's FFN neurons; null where they keep their places. */
+  readonly neurons: readonly Int32Array[] | null;
   readonly curve: readonly CurvePoint[];
   readonly fallbacks: readonly Fallback[];
   readonly metrics: MetricStore;
@@ -64,13 +50,14 @@ export async function learnScope(
   } else {
     const { log, note } = fallbackLog(run);
     await collectMetrics(run, scope, input, metrics, note);
-    saved = { ...(await learn(run, scope, metrics)), fallbacks: log };
+    saved = { ...(await learnRotations(run, scope, metrics)), fallbacks: log };
     if (count > 1) await writeRotationFile(path, saved);
   }
   const rotations = splitRotation(saved.rotation, count);
   disposeRotation(saved.rotation);
   return {
     rotations,
+    neurons: saved.neurons,
     curve: saved.curve,
     fallbacks: saved.fallbacks,
     metrics,
@@ -124,104 +111,4 @@ async function collectMetrics(
   if (stream !== input.stream) await stream.close();
   await rm(run.work.scratch("dense-0.f32"), { force: true });
   await rm(run.work.scratch("dense-1.f32"), { force: true });
-}
-
-/** At most this many points of a loss curve are kept. */
-const CURVE_POINTS = 400;
-
-async function learn(
-  run: Run,
-  scope: Scope,
-  metrics: MetricStore,
-): Promise<{ rotation: Rotation; curve: CurvePoint[] }> {
-  const { recipe, model, listener, progress, signal } = run;
-  const { shape } = model.config;
-  const { first, end } = scope;
-  const count = end - first;
-  if (recipe.rotation.kind === "none" || recipe.steps === 0) {
-    const identity = identityRotation(shape);
-    const r2 = tf.tile(identity.r2, [count, 1, 1]);
-    identity.r2.dispose();
-    return { rotation: { r1: identity.r1, r2 }, curve: [] };
-  }
-
-  progress.start("rotate", first);
-  const layers = openLayers(run, scope, metrics);
-  const single = count === 1 ? await layers.load(0) : null;
-  const problem = single ?? createJointProblem({ count, shape, ...layers });
-  const start: Rotation = tf.tidy(() => {
-    const identity = identityRotation(shape);
-    return { r1: identity.r1, r2: tf.tile(identity.r2, [count, 1, 1]) };
-  });
-  const curve: CurvePoint[] = [];
-  const every = Math.max(1, Math.ceil(recipe.steps / CURVE_POINTS));
-  try {
-    const { rotation } = await learnRotation(
-      problem,
-      {
-        steps: recipe.steps,
-        phases: DEFAULT_PHASES[recipe.objective],
-        learningRate: recipe.learningRate,
-        signal,
-        onStep({ step, steps, objective, loss }) {
-          if ((step - 1) % every === 0) curve.push({ step, objective, loss });
-          progress.at(step / steps);
-          listener({ type: "step", layers: [first, end - 1], step, steps, objective, loss });
-        },
-      },
-      start,
-    );
-    return { rotation, curve };
-  } catch (error) {
-    if (signal.aborted) throw cancelled(true);
-    throw error;
-  } finally {
-    disposeRotation(start);
-    if (single) layers.release(single, 0);
-    layers.dispose();
-  }
-}
-
-/** Layers of one shared rotation stay on the device between steps if all of them fit into this. */
-const RESIDENT_BYTES = 1e9;
-
-interface Layers {
-  load(index: number): Promise<LayerProblem>;
-  release(problem: LayerProblem, index: number): void;
-  dispose(): void;
-}
-
-function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore): Layers {
-  const { model, recipe } = run;
-  const { shape } = model.config;
-  // Weights, and the stacks a problem makes of most of them.
-  const resident = (end - first) * layerElements(shape) * 8 <= RESIDENT_BYTES;
-  const held = new Map<number, LayerProblem>();
-  const owned = new Map<LayerProblem, () => void>();
-  const free = (problem: LayerProblem) => {
-    owned.get(problem)?.();
-    owned.delete(problem);
-  };
-  return {
-    async load(index) {
-      const ready = held.get(index);
-      if (ready) return ready;
-      const layer = await readFoldedLayer(model, first + index);
-      const metric = await metrics.load(first + index);
-      const problem = createLayerProblem(layer.matrices, metric, shape, recipe.pattern);
-      owned.set(problem, () => {
-        problem.dispose();
-        metrics.release(metric);
-        disposeLayer(layer);
-      });
-      if (resident) held.set(index, problem);
-      return problem;
-    },
-    release(problem, index) {
-      if (held.get(index) !== problem) free(problem);
-    },
-    dispose() {
-      held.forEach(free);
-    },
-  };
 }

@@ -43,21 +43,17 @@ export async function startSelfTest(
   return { dense: x, rotated: x.clone() };
 }
 
-/** Both streams one layer further; the old ones are disposed. */
-export function advanceSelfTest(
+/** A stream one layer further; the old one is disposed. */
+export function advance(
   model: Model,
-  streams: SelfTestStreams,
+  x: tf.Tensor3D,
   index: number,
-  dense: DecoderLayer,
-  rotated: DecoderLayer,
-): SelfTestStreams {
-  const context = sequenceContext(model.config, streams.dense.shape[1]);
-  const next = {
-    dense: decoderLayer(streams.dense, dense, index, context),
-    rotated: decoderLayer(streams.rotated, rotated, index, context),
-  };
+  layer: DecoderLayer,
+): tf.Tensor3D {
+  const context = sequenceContext(model.config, x.shape[1]);
+  const next = decoderLayer(x, layer, index, context);
   disposeContext(context);
-  tf.dispose([streams.dense, streams.rotated]);
+  x.dispose();
   return next;
 }
 

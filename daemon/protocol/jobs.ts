@@ -1,7 +1,7 @@
 /** Jobs: pruning and evaluation runs, their states, and what they tell while they go. */
-import type { DeviceRequest } from "../backend/provider.ts";
-import type { Stage } from "../pipeline/events.ts";
-import type { Plan } from "../pipeline/plan.ts";
+import type { DeviceRequest } from "../backend/index.ts";
+import type { Stage } from "../pipeline/index.ts";
+import type { Plan } from "../pipeline/index.ts";
 import type {
   BeforeAfter,
   CurvePoint,

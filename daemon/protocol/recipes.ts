@@ -1,6 +1,6 @@
 /** Recipes: what a person asks of a pruning, as `*.denoise.json` on disk and on the wire; and the plan of one. */
-import type { DeviceRequest } from "../backend/provider.ts";
-import type { Plan } from "../pipeline/plan.ts";
+import type { DeviceRequest } from "../backend/index.ts";
+import type { Plan } from "../pipeline/index.ts";
 import type { Objective, PruneMethod } from "../vocabulary.ts";
 import { requestType, type WorkDone } from "./message.ts";
 
@@ -24,6 +24,7 @@ export interface RecipeFile {
   readonly objective?: Objective;
   readonly steps?: number;
   readonly learningRate?: number;
+  readonly regroup?: boolean;
   readonly damping?: number;
   readonly blockSize?: number;
   readonly calibration?: string | readonly string[];

@@ -1,5 +1,5 @@
 /** The daemon itself: opening a connection, its state, giving way to a newer version, what can compute. */
-import type { DeviceReport } from "../backend/provider.ts";
+import type { DeviceReport } from "../backend/index.ts";
 import { requestType } from "./message.ts";
 
 /** `initializationOptions` of LSP's `initialize`, always the first message. */

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
 import type { z } from "zod";
 import { omit } from "../omit.ts";
-import type { PruneOptions } from "../pipeline/options.ts";
+import type { PruneOptions } from "../pipeline/index.ts";
 import type { RecipeFile, RecipeSource } from "../protocol/recipes.ts";
 import { badOption, notJson, relativePath, tooLarge, unreadable } from "./errors.ts";
 import { recipeSchema } from "./schema.ts";

@@ -1,4 +1,5 @@
 /** The words of a recipe that stand for more than themselves: `"2:4"`, `"every:4"`, `"5GB"`. */
+import type { DeviceRequest } from "../backend/index.ts";
 import { parseSize } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
 import type { RotationScope } from "../report.ts";
@@ -8,6 +9,15 @@ import type { Pattern } from "../vocabulary.ts";
 export const SPARSITY_WORD = /^([1-9]\d{0,3}:[1-9]\d{0,3}|(\d{1,2}(\.\d+)?|\.\d+)\s*%|0?\.\d+)$/;
 export const ROTATION_WORD = /^(layer|global|none|every:[1-9]\d{0,5})$/;
 export const SIZE_WORD = /^\d+(\.\d+)?\s*([kKmMgGtT]?i?[bB])?$/;
+
+/** The backends' own list is not loaded for their names: TensorFlow.js would come with it. */
+export const DEVICE_WORDS = {
+  auto: "auto",
+  cuda: "cuda",
+  tensorflow: "tensorflow",
+  webgpu: "webgpu",
+  wasm: "wasm",
+} as const satisfies { [D in DeviceRequest]: D };
 
 const LARGEST_GROUP = 4096;
 

@@ -111,6 +111,6 @@ function asMessage(value: unknown): Message | null {
 
 /** The library ends the process when the client's does; this one has several clients and outlives them. */
 function withoutProcessId(message: Message): Message {
-  if (!Message.isRequest(message)) return message;
+  if (!Message.isRequest(message) || Array.isArray(message.params)) return message;
   return Object.assign(message, { params: { ...message.params, processId: null } });
 }

@@ -1,7 +1,6 @@
 /** Parameters of every request, checked once, here. Fields that are not known are dropped. */
 import { z } from "zod";
-import { DEVICES } from "../backend/provider.ts";
-import { recipeSchema } from "../recipe/index.ts";
+import { DEVICE_WORDS, recipeSchema } from "../recipe/index.ts";
 import { ROLES } from "../vocabulary.ts";
 
 const path = z.string().min(1).max(4096);
@@ -30,7 +29,7 @@ export const evaluate = z.object({
   field: z.string().min(1).optional(),
   seqLen: count.min(2).optional(),
   maxWindows: count.optional(),
-  device: z.enum(["auto", ...DEVICES]).optional(),
+  device: z.enum(DEVICE_WORDS).optional(),
   ...waiting,
 });
 

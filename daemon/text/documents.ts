@@ -101,7 +101,8 @@ async function* jsonDocuments(
   }
 }
 
-async function* lines(file: string, chunks: AsyncIterable<string>): AsyncGenerator<string> {
+/** Lines without their line feed. @throws text/document-too-large */
+export async function* lines(file: string, chunks: AsyncIterable<string>): AsyncGenerator<string> {
   let open: string[] = [];
   let length = 0;
   for await (const chunk of chunks) {

@@ -95,6 +95,13 @@ export const parquetDamaged = (file: string, cause: unknown) =>
     cause,
   );
 
+export const notRecords = (file: string) =>
+  input(
+    "not-records",
+    `${file} is not a table by its name: rows are read from .jsonl, .ndjson or .json (one object a line, .gz too) ` +
+      `and from .parquet files.`,
+  );
+
 export const textTooShort = (
   files: readonly string[],
   found: number,

@@ -11,4 +11,5 @@ export {
   type Sampling,
 } from "./calibration.ts";
 export { evaluationWindows, type EvaluationOptions, type EvaluationSet } from "./evaluation.ts";
-export type { SourceFile } from "./bytes.ts";
+export { readRecords, type DataRecord } from "./records.ts";
+export { fingerprint, type SourceFile } from "./bytes.ts";

@@ -13,6 +13,27 @@ export function parseRecord(
   line: string,
   field: string,
 ): string | null {
+  const record = parseObject(file, number, line, `{"${field}": "…"}`);
+  const place = `${file}, line ${number}`;
+  if (!Object.hasOwn(record, field)) throw errors.fieldMissing(place, field, Object.keys(record));
+  const value = record[field];
+  if (value === null || typeof value === "string") return value;
+  throw errors.fieldNotText(place, field, kind(value));
+}
+
+/**
+ * The object that one line holds.
+ *
+ * @param number the line's number, from 1
+ * @param example what such an object looks like, for the message
+ * @throws text/malformed-line
+ */
+export function parseObject(
+  file: string,
+  number: number,
+  line: string,
+  example: string,
+): Readonly<Record<string, unknown>> {
   let record: unknown;
   try {
     record = JSON.parse(line);
@@ -27,14 +48,10 @@ export function parseRecord(
     throw errors.malformedLine(
       file,
       number,
-      `${kind(record)} where an object is needed, such as {"${field}": "…"}.${hint}`,
+      `${kind(record)} where an object is needed, such as ${example}.${hint}`,
     );
   }
-  const place = `${file}, line ${number}`;
-  if (!Object.hasOwn(record, field)) throw errors.fieldMissing(place, field, Object.keys(record));
-  const value: unknown = (record as Record<string, unknown>)[field];
-  if (value === null || typeof value === "string") return value;
-  throw errors.fieldNotText(place, field, kind(value));
+  return record as Record<string, unknown>;
 }
 
 const arrayHint = (file: string) =>

@@ -1,4 +1,4 @@
-/** The text column of a Parquet file, one row group in memory at a time. */
+/** The text column, or the rows, of a Parquet file, one row group in memory at a time. */
 import {
   asyncBufferFromFile,
   parquetMetadataAsync,
@@ -24,8 +24,46 @@ export async function* readParquet(
   column: string,
   signal?: AbortSignal,
 ): AsyncGenerator<string> {
-  const { file, metadata } = await open(path);
-  checkColumn(path, metadata, column);
+  const opened = await open(path);
+  checkColumn(path, opened.metadata, column);
+  const from = `a value of column "${column}"`;
+  for await (const row of rowsOf(path, opened, [column], from, signal)) {
+    const value: unknown = row[column];
+    if (typeof value === "string") yield value;
+    else if (value !== null && value !== undefined) {
+      throw errors.fieldNotText(path, column, typeof value);
+    }
+  }
+}
+
+/**
+ * Whole rows, nested columns as objects and arrays, 64-bit integers as bigint.
+ *
+ * @throws text/file-missing, text/file-unreadable, text/empty, text/parquet-damaged, text/not-utf8, text/cancelled
+ */
+export async function* readParquetRows(
+  path: string,
+  signal?: AbortSignal,
+): AsyncGenerator<Readonly<Record<string, unknown>>> {
+  yield* rowsOf(path, await open(path), undefined, "a value", signal);
+}
+
+interface Opened {
+  readonly file: AsyncBuffer;
+  readonly metadata: FileMetaData;
+}
+
+/**
+ * @param columns all unless given
+ * @param from what the text of an error calls a value
+ */
+async function* rowsOf(
+  path: string,
+  { file, metadata }: Opened,
+  columns: string[] | undefined,
+  from: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Readonly<Record<string, unknown>>> {
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     if (signal?.aborted) throw errors.cancelled();
@@ -34,27 +72,21 @@ export async function* readParquet(
       parquetReadObjects({
         file,
         metadata,
-        columns: [column],
+        ...(columns && { columns }),
         rowStart,
         rowEnd,
         compressors,
         parsers: {
-          stringFromBytes: (bytes: Uint8Array | undefined) => strict(path, column, bytes),
+          stringFromBytes: (bytes: Uint8Array | undefined) => strict(path, from, bytes),
         },
       }),
     );
-    for (const row of rows) {
-      const value: unknown = row[column];
-      if (typeof value === "string") yield value;
-      else if (value !== null && value !== undefined) {
-        throw errors.fieldNotText(path, column, typeof value);
-      }
-    }
+    yield* rows;
     rowStart = rowEnd;
   }
 }
 
-async function open(path: string): Promise<{ file: AsyncBuffer; metadata: FileMetaData }> {
+async function open(path: string): Promise<Opened> {
   return attempt(path, async () => {
     const file = await asyncBufferFromFile(path);
     if (file.byteLength === 0) throw errors.empty(path, "bytes");
@@ -98,13 +130,13 @@ function whyNotText({ element, children }: SchemaTree): string | null {
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The library's own decoder would replace wrong bytes silently. */
-function strict(path: string, column: string, bytes: Uint8Array | undefined): string | undefined {
+function strict(path: string, from: string, bytes: Uint8Array | undefined): string | undefined {
   if (bytes === undefined) return undefined;
   try {
     return decoder.decode(bytes);
   } catch {
     throw errors.notUtf8(
-      `${path}, a value of column "${column}",`,
+      `${path}, ${from},`,
       validPrefix(bytes),
       "The offset counts within the value.",
     );

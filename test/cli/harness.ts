@@ -80,6 +80,7 @@ export const RECIPE: Recipe = {
   rotation: { kind: "layer" },
   objective: "pruned-mass",
   steps: 4,
+  regroup: true,
   learningRate: 0.1,
   damping: 0.01,
   blockSize: 128,

@@ -1,9 +1,9 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { tmpdir } from "node:os";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, expectTypeOf, test } from "vitest";
 import { parsePrune } from "../../daemon/cli/options.ts";
-import { DEFAULTS } from "../../daemon/pipeline/index.ts";
+import { DEFAULTS, type PruneOptions } from "../../daemon/pipeline/index.ts";
 import {
   pruneOptions,
   readRecipe,
@@ -65,6 +65,7 @@ test("the defaults that hovers tell are those of the pipeline", () => {
   const same = [
     "method",
     "objective",
+    "regroup",
     "damping",
     "blockSize",
     "samples",
@@ -86,6 +87,11 @@ test("the defaults that hovers tell are those of the pipeline", () => {
     rotation: DEFAULTS.rotation,
     maxShardBytes: DEFAULTS.maxShardBytes,
   });
+});
+
+test("every option of a run is in a recipe, but resume, which is a matter of the request", () => {
+  type Renamed = "pattern" | "maxShardBytes" | "resume";
+  expectTypeOf<Exclude<keyof PruneOptions, keyof RecipeFile | Renamed>>().toBeNever();
 });
 
 describe("files", () => {

@@ -1,6 +1,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import { neuronOrder, permuteNeurons } from "../../daemon/method/index.ts";
+import {
+  disposeRotation,
+  foldRotation,
+  identityRotation,
+  permuteNeurons,
+  regroupLayer,
+  type LayerMatrices,
+} from "../../daemon/method/index.ts";
 import { regroupedColumns, tournament } from "../../daemon/method/regroup.ts";
 import type { Pattern } from "../../daemon/vocabulary.ts";
 import { prunedMass } from "./reference.ts";
@@ -12,7 +19,6 @@ import {
   read,
   relativeError,
   SHAPE,
-  tensor,
   toMatrices,
   transpose,
   useCpu,
@@ -89,28 +95,46 @@ describe("tournament", () => {
   });
 });
 
-describe("neuronOrder", () => {
+describe("regroupLayer", () => {
   const layer = randomLayer(SHAPE, 1);
-  const c = randomMatrix(1, SHAPE.ffn, 2).flat().map(Math.abs);
-  const massOf = (down: Matrix, weights: readonly number[]): number =>
+  const metric = { method: "magnitude" } as const;
+  const massOf = (w: Matrix): number =>
     prunedMass(
-      map(down, (x, _, j) => x * x * (weights[j] ?? NaN)),
+      map(w, (x) => x * x),
       nm(2, 4),
     );
+  const regrouped = (matrices: LayerMatrices, signal?: AbortSignal) =>
+    regroupLayer({ matrices, metric, shape: SHAPE }, identityRotation(SHAPE), {
+      pattern: nm(2, 4),
+      ownR1: true,
+      signal,
+    });
 
-  it("lowers down's pruned mass, and the block's function stays", async () => {
+  it("lowers the pruned mass by permutations alone, and the feed-forward block's function stays", async () => {
     const matrices = toMatrices(layer);
-    const weights = tf.tensor1d(c);
     const before = tf.memory().numTensors;
-    const order = await neuronOrder(matrices.down, weights, nm(2, 4));
-    const permuted = permuteNeurons(matrices, order);
-    expect(tf.memory().numTensors - before).toBe(3);
+    const start = identityRotation(SHAPE);
+    const { rotation, neurons } = await regroupLayer({ matrices, metric, shape: SHAPE }, start, {
+      pattern: nm(2, 4),
+      ownR1: true,
+    });
+    disposeRotation(start);
+    expect(tf.memory().numTensors - before).toBe(2);
+    const r1 = await read(rotation.r1);
+    for (const lines of [r1, transpose(r1)]) {
+      for (const line of lines) expect([...line].sort()).toEqual([...line].fill(0).fill(1, -1));
+    }
+
+    const permuted = permuteNeurons(matrices, neurons);
+    const folded = foldRotation(permuted, rotation, SHAPE);
+    for (const role of ["gate", "down"] as const) {
+      expect(massOf(await read(folded[role]))).toBeLessThan(massOf(layer.matrices[role]));
+    }
+    expect(massOf(await read(permuted.down))).toBeLessThan(0.97 * massOf(layer.matrices.down));
+
     const [gate, up, down] = await Promise.all(
       [permuted.gate, permuted.up, permuted.down].map(read),
     );
-    const reorderedC = Array.from(order, (j) => c[j] ?? NaN);
-    expect(massOf(down ?? [], reorderedC)).toBeLessThan(0.95 * massOf(layer.matrices.down, c));
-
     const x = randomMatrix(4, SHAPE.d, 9);
     const block = (g: Matrix, u: Matrix, d: Matrix): number[][] => {
       const [a, b] = [mul(x, transpose(g)), mul(x, transpose(u))];
@@ -124,15 +148,16 @@ describe("neuronOrder", () => {
   });
 
   it("is the same every time", async () => {
-    const once = () => neuronOrder(tensor(layer.matrices.down), tf.tensor1d(c), nm(2, 4));
-    expect(await once()).toEqual(await once());
+    const [a, b] = [await regrouped(toMatrices(layer)), await regrouped(toMatrices(layer))];
+    expect(a.neurons).toEqual(b.neurons);
+    expect(await read(a.rotation.r1)).toEqual(await read(b.rotation.r1));
   });
 
   it("can be cancelled", async () => {
     const controller = new AbortController();
     controller.abort();
-    await expect(
-      neuronOrder(tensor(layer.matrices.down), tf.tensor1d(c), nm(2, 4), controller.signal),
-    ).rejects.toMatchObject({ code: "method/cancelled" });
+    await expect(regrouped(toMatrices(layer), controller.signal)).rejects.toMatchObject({
+      code: "method/cancelled",
+    });
   });
 });

@@ -3,12 +3,11 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import {
   assertPatternFits,
-  prunedCount,
   pruneMagnitude,
   pruneSparseGpt,
   pruneWanda,
 } from "../../daemon/method/index.ts";
-import type { Pattern } from "../../daemon/vocabulary.ts";
+import { prunedCount, type Pattern } from "../../daemon/vocabulary.ts";
 import { damped } from "./reference.ts";
 import {
   flat,

@@ -60,6 +60,7 @@ export function runReport(options: FixtureOptions = {}): RunReport {
       rotation,
       objective: "pruned-mass",
       steps: 200,
+      regroup: pattern.kind === "nm",
       learningRate: 0.1,
       damping: 0.01,
       blockSize: 128,

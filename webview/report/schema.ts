@@ -44,6 +44,7 @@ const recipe = z.object({
   rotation,
   objective: z.enum(OBJECTIVES),
   steps: natural,
+  regroup: z.boolean(),
   learningRate: number,
   damping: number,
   blockSize: natural,

@@ -165,6 +165,9 @@ export function recipeFacts(report: RunReport): Fact[] {
         { term: "Objective", words: r.objective },
         { term: "Steps", words: format.count(r.steps) },
         { term: "Learning rate", words: String(r.learningRate) },
+        ...(r.pattern.kind === "nm"
+          ? [{ term: "Columns and neurons regrouped", words: r.regroup ? "yes" : "no" }]
+          : []),
       ]
     : [];
   const sparseGpt: Fact[] =

@@ -4,7 +4,7 @@
  * given here, and the call goes there.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Pattern } from "../../vocabulary.ts";
+import { prunedCount, type Pattern } from "../../vocabulary.ts";
 
 export const FUSED_KERNELS = {
   entropy: "DenoiseEntropyObjective",
@@ -37,7 +37,7 @@ export function rowSelection(pattern: Pattern, cols: number): Selection {
     case "nm":
       return { kind: "nm", keep: pattern.keep, of: pattern.of };
     case "unstructured":
-      return { kind: "count", count: Math.floor(pattern.share * cols) };
+      return { kind: "count", count: prunedCount(pattern.share, cols) };
     default:
       return pattern satisfies never;
   }

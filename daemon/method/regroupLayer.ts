@@ -1,0 +1,83 @@
+/**
+ * Regrouping a layer for an N:M pattern: permuting the columns of R1 regroups q, k, v, gate and up, those of each R2
+ * regroup o, and the order of the neurons regroups down. All three leave the layer's function as it is (permuted
+ * columns keep R orthogonal; neurons of a SwiGLU have no order) and the entropy objective too, but they decide which
+ * weights compete for a group's N places. The three order different columns, so they are independent.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { columnShares, stackedColumns } from "./columnShares.ts";
+import { columnWeights } from "./columnWeights.ts";
+import { cancelledBefore } from "./errors.ts";
+import type { LayerProblem } from "./layerProblem.ts";
+import { nextTurn } from "./nextTurn.ts";
+import { regroupedColumns, type Columns } from "./regroup.ts";
+import { foldRotation } from "./rotation.ts";
+import type { Rotation } from "./types.ts";
+
+export interface Regrouping {
+  /** With its columns reordered; owned by the caller. */
+  readonly rotation: Rotation;
+  /** At place j stands the neuron that was at `neurons[j]`: `permuteNeurons`. */
+  readonly neurons: Int32Array;
+}
+
+export interface RegroupOptions {
+  readonly pattern: { readonly keep: number; readonly of: number };
+  /** Whether R1 is this layer's own; one that other layers share stays as it is. */
+  readonly ownR1: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** @throws method/cancelled by `signal` */
+export async function regroupLayer(
+  { matrices, metric, shape }: Pick<LayerProblem, "matrices" | "metric" | "shape">,
+  rotation: Rotation,
+  { pattern, ownR1, signal }: RegroupOptions,
+): Promise<Regrouping> {
+  const w = foldRotation(matrices, rotation, shape);
+  const c = columnWeights(metric, rotation, shape);
+  const stream = ownR1
+    ? await columnShares([
+        ...[w.q, w.k, w.v].map((matrix) => ({ w: matrix, c: c.qkv })),
+        ...[w.gate, w.up].map((matrix) => ({ w: matrix, c: c.mlp })),
+      ])
+    : null;
+  const heads = await columnShares([{ w: w.o, c: c.o }]);
+  const neurons = await columnShares([{ w: w.down, c: c.down }]);
+  tf.dispose([Object.values(w), Object.values(c)]);
+
+  const search = (columns: Columns): Promise<Int32Array> =>
+    regroupedColumns(columns, pattern, async () => {
+      await nextTurn();
+      if (signal?.aborted) throw cancelledBefore("the columns were regrouped");
+    });
+  const r1Order = stream ? await search(stream) : null;
+  const r2Orders: Int32Array[] = [];
+  const { kvHeads, headDim } = shape;
+  const group = shape.heads / kvHeads;
+  // Where M does not divide a head, its groups reach over heads and no R2 can reorder them.
+  for (let k = 0; headDim % pattern.of === 0 && k < kvHeads; k++) {
+    const starts = Array.from({ length: group }, (_, h) => (k * group + h) * headDim);
+    r2Orders.push(await search(stackedColumns(heads, starts, headDim)));
+  }
+  return {
+    rotation: {
+      r1: r1Order ? withColumns(rotation.r1, r1Order) : tf.clone(rotation.r1),
+      r2: r2Orders.length > 0 ? withHeadColumns(rotation.r2, r2Orders) : tf.clone(rotation.r2),
+    },
+    neurons: await search(neurons),
+  };
+}
+
+const withColumns = (m: tf.Tensor2D, order: Int32Array): tf.Tensor2D =>
+  tf.tidy(() => tf.gather(m, tf.tensor1d(order, "int32"), 1));
+
+function withHeadColumns(r2: tf.Tensor3D, orders: readonly Int32Array[]): tf.Tensor3D {
+  return tf.tidy(() => {
+    const turned = tf.unstack(r2).map((block, k) => {
+      const order = orders[k];
+      return order ? withColumns(block as tf.Tensor2D, order) : block;
+    });
+    return tf.stack(turned) as tf.Tensor3D;
+  });
+}

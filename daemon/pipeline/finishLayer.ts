@@ -1,0 +1,172 @@
+/** One layer from its learned rotation to its file: fold, prune, pass the stream on, describe, write. */
+import type * as tf from "@tensorflow/tfjs-core";
+import { rm } from "node:fs/promises";
+import {
+  createLayerProblem,
+  disposeRotation,
+  identityRotation,
+  measure,
+  permuteMetric,
+  type LayerFigures,
+  type LayerMatrices,
+  type LayerMetric,
+  type Rotation,
+} from "../method/index.ts";
+import { disposeLayer, type DecoderLayer } from "../model/index.ts";
+import type { LayerReport } from "../report.ts";
+import { matrixShape, ROLES, type Role } from "../vocabulary.ts";
+import { createStream, type StreamReader } from "./activations.ts";
+import { propagate } from "./collect.ts";
+import { readFoldedLayer, reorderedLayer } from "./denseLayer.ts";
+import { writeLayerFile, type SelfTestStreams } from "./layerFile.ts";
+import {
+  cellsFor,
+  matrixReports,
+  picturesAfter,
+  picturesBefore,
+  type Picture,
+} from "./matrixReport.ts";
+import { pruneLayer, rotatedLayer, type PrunedLayer } from "./pruneLayer.ts";
+import { fallbackLog, type Run } from "./run.ts";
+import type { Scope } from "./scopeLayers.ts";
+import type { ScopeRotation } from "./scopeRotation.ts";
+import { advance } from "./selfTest.ts";
+
+/** What layer i hands to layer i + 1. */
+export interface Boundary {
+  /** Residual stream entering the layer; null for magnitude, which looks at no activations. */
+  readonly stream: StreamReader | null;
+  /** R1 of the layer before, in whose basis the stream is; null before the first layer. */
+  readonly basis: tf.Tensor2D | null;
+  readonly selfTest: SelfTestStreams;
+}
+
+/** Takes the boundary over, and returns the next layer's. */
+export async function finishLayer(
+  run: Run,
+  i: number,
+  scope: Scope,
+  learned: ScopeRotation,
+  boundary: Boundary,
+): Promise<Boundary> {
+  const { model, recipe } = run;
+  const { shape } = model.config;
+  const rotation = learned.rotations[i - scope.first];
+  if (!rotation) throw new RangeError(`layer ${i} is not of scope ${scope.first}–${scope.end - 1}`);
+  const { log, note } = fallbackLog(run);
+  const cells = cellsFor(model.config.layers);
+  run.progress.start("prune", i);
+
+  const dense = await readFoldedLayer(model, i);
+  const denseMetric = await learned.metrics.load(i);
+  const before = await describeBefore(run, dense.matrices, denseMetric, cells);
+  const denseStream = advance(model, boundary.selfTest.dense, i, dense);
+
+  // From here on the neurons stand in their new order; the self-test shows that this changes nothing.
+  const neurons = learned.neurons?.[i - scope.first] ?? null;
+  const folded = reorderedLayer(dense, neurons);
+  const metric = neurons ? permuteMetric(denseMetric, neurons) : denseMetric;
+  const figures = await figuresOf(run, folded.matrices, metric, rotation);
+  const rotated = rotatedLayer(run, folded, rotation, boundary.basis, i === scope.first);
+  disposeLayer(folded);
+  const rotatedStream = advance(model, boundary.selfTest.rotated, i, rotated);
+
+  const pruned = await pruneLayer(run, i, rotated, boundary.stream, note);
+  const { written } = pruned;
+  const pictures = await picturesAfter(rotated.matrices, metric, rotation, shape, written, cells);
+  disposeLayer(rotated);
+  if (metric !== denseMetric && metric.method !== "magnitude") metric.down.dispose();
+  learned.metrics.release(denseMetric);
+  await learned.metrics.drop(i);
+
+  const stream = await passOn(run, i, boundary.stream, pruned.layer);
+  disposeLayer(pruned.layer);
+  const report = layerReport(run, i, before, { figures, pictures }, pruned, learned);
+  const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
+  const selfTest = { dense: denseStream, rotated: rotatedStream };
+  const file = run.work.layer(i);
+  await writeLayerFile(file, pruned.stored, rotation, selfTest, { report, fallbacks });
+
+  // Only now: a run killed before this line begins layer i again, from its own stream.
+  await boundary.stream?.close();
+  await rm(run.work.stream(i), { force: true });
+  boundary.basis?.dispose();
+  run.listener({ type: "layer", report });
+  const basis = recipe.rotation.kind === "none" ? null : rotation.r1.clone();
+  return { stream, basis, selfTest };
+}
+
+interface Described {
+  readonly figures: LayerFigures;
+  readonly pictures: Record<Role, Picture>;
+}
+
+async function describeBefore(
+  run: Run,
+  matrices: LayerMatrices,
+  metric: LayerMetric,
+  cells: number,
+): Promise<Described> {
+  const { shape } = run.model.config;
+  const identity = identityRotation(shape);
+  const figures = await figuresOf(run, matrices, metric, identity);
+  disposeRotation(identity);
+  const pictures = await picturesBefore(matrices, metric, shape, run.recipe.pattern, cells);
+  return { figures, pictures };
+}
+
+async function figuresOf(
+  run: Run,
+  matrices: LayerMatrices,
+  metric: LayerMetric,
+  rotation: Rotation,
+): Promise<LayerFigures> {
+  const { shape } = run.model.config;
+  const problem = createLayerProblem(matrices, metric, shape, run.recipe.pattern);
+  const figures = await measure(problem, rotation);
+  problem.dispose();
+  return figures;
+}
+
+/** The stream that enters layer `i + 1`; null behind the last layer. */
+async function passOn(
+  run: Run,
+  i: number,
+  stream: StreamReader | null,
+  layer: DecoderLayer,
+): Promise<StreamReader | null> {
+  if (!stream || i + 1 >= run.model.config.layers) return null;
+  const { progress, context, signal } = run;
+  progress.start("propagate", i);
+  const target = await createStream(run.work.stream(i + 1), stream.shape);
+  const onProgress = (share: number) => {
+    progress.at(share);
+  };
+  await propagate(stream, target, { layer, index: i, context, signal, onProgress });
+  return target.commit();
+}
+
+function layerReport(
+  run: Run,
+  index: number,
+  before: Described,
+  after: Described,
+  { written }: PrunedLayer,
+  { curve }: ScopeRotation,
+): LayerReport {
+  const { shape, layers } = run.model.config;
+  const shapes = Object.fromEntries(
+    ROLES.map((role) => [role, matrixShape(role, shape)]),
+  ) as Record<Role, readonly [number, number]>;
+  const cells = cellsFor(layers);
+  const matrices = matrixReports({ before, after, written, shapes, cells });
+  const meanShare = (side: "before" | "after") =>
+    ROLES.reduce((sum, role) => sum + matrices[role].prunedMass[side], 0) / ROLES.length;
+  return {
+    index,
+    entropy: { before: before.figures.entropy, after: after.figures.entropy },
+    prunedMass: { before: meanShare("before"), after: meanShare("after") },
+    matrices,
+    curve,
+  };
+}

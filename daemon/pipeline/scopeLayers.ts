@@ -1,0 +1,60 @@
+/** The layers of a scope as rotation problems, loaded when they are asked for, kept if they are small. */
+import { createLayerProblem, permuteMetric, type LayerProblem } from "../method/index.ts";
+import { disposeLayer } from "../model/index.ts";
+import { readFoldedLayer, reorderedLayer } from "./denseLayer.ts";
+import { layerElements } from "./estimate.ts";
+import type { MetricStore } from "./metricStore.ts";
+import type { Run } from "./run.ts";
+
+/** Layers that share one R1: `first … end − 1`. */
+export interface Scope {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Layers of one shared rotation stay on the device between steps if all of them fit into this. */
+const RESIDENT_BYTES = 1e9;
+
+export interface Layers {
+  /** @param neurons order of the FFN neurons so far; null for that of the checkpoint */
+  load(index: number, neurons: Int32Array | null): Promise<LayerProblem>;
+  release(problem: LayerProblem, index: number): void;
+  dispose(): void;
+}
+
+export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore): Layers {
+  const { model, recipe } = run;
+  const { shape } = model.config;
+  // Weights, and the stacks a problem makes of most of them.
+  const resident = (end - first) * layerElements(shape) * 8 <= RESIDENT_BYTES;
+  const held = new Map<number, LayerProblem>();
+  const owned = new Map<LayerProblem, () => void>();
+  const free = (problem: LayerProblem) => {
+    owned.get(problem)?.();
+    owned.delete(problem);
+  };
+  return {
+    async load(index, neurons) {
+      const ready = neurons ? undefined : held.get(index);
+      if (ready) return ready;
+      const layer = reorderedLayer(await readFoldedLayer(model, first + index), neurons);
+      const stored = await metrics.load(first + index);
+      const metric = neurons ? permuteMetric(stored, neurons) : stored;
+      const problem = createLayerProblem(layer.matrices, metric, shape, recipe.pattern);
+      owned.set(problem, () => {
+        problem.dispose();
+        if (metric !== stored && metric.method !== "magnitude") metric.down.dispose();
+        metrics.release(stored);
+        disposeLayer(layer);
+      });
+      if (resident && !neurons) held.set(index, problem);
+      return problem;
+    },
+    release(problem, index) {
+      if (held.get(index) !== problem) free(problem);
+    },
+    dispose() {
+      held.forEach(free);
+    },
+  };
+}
