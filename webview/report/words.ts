@@ -164,7 +164,7 @@ export function recipeFacts(report: RunReport): Fact[] {
     ? [
         { term: "Objective", words: r.objective },
         { term: "Steps", words: format.count(r.steps) },
-        { term: "Learning rate", words: String(r.learningRate) },
+        { term: "Learning rate", words: String(Number(r.learningRate.toPrecision(3))) },
         ...(r.pattern.kind === "nm"
           ? [{ term: "Columns and neurons regrouped", words: r.regroup ? "yes" : "no" }]
           : []),
