@@ -102,14 +102,18 @@ async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
   );
   connection.onError(() => undefined);
   connection.listen();
-  const late = new Promise<never>((_, reject) => {
+  const noAnswer = new Promise<never>((_, reject) => {
     const timer = setTimeout(() => {
       reject(notAnswering(record.pid, home.log));
     }, ANSWER_WITHIN_MS);
+    // vscode-jsonrpc leaves requests open when the other side closes.
     socket.once("close", () => {
       clearTimeout(timer);
+      reject(new Error("closed"));
     });
   });
+  // It also ends when nobody waits for it any more.
+  noAnswer.catch(() => undefined);
   try {
     const initializationOptions = { token: record.token };
     await Promise.race([
@@ -118,10 +122,10 @@ async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
         capabilities: {},
         initializationOptions,
       }),
-      late,
+      noAnswer,
     ]);
     if (!isOlder(record.version, wanted)) return record;
-    const { retired } = await Promise.race([send(connection, RETIRE, {}), late]);
+    const { retired } = await Promise.race([send(connection, RETIRE, {}), noAnswer]);
     return retired ? null : record;
   } catch (error) {
     // It went while it was asked.

@@ -14,6 +14,7 @@ import {
   highestSeat,
   newAddress,
   openHome,
+  SOCKET_FOLDER,
   removeLowerSeats,
   stateFolder,
   takeSeat,
@@ -33,11 +34,11 @@ const workerEntry = fileURLToPath(new URL("./worker.js", import.meta.url));
 interface Listening {
   readonly server: Server;
   readonly address: string;
+  /** Serves those who connected already, and all who will. */
+  onConnection(serve: (socket: Socket) => void): void;
 }
 
 async function main(): Promise<void> {
-  // Everything that is created here is the user's alone.
-  process.umask(0o077);
   const { values } = parseArgs({
     options: { home: { type: "string" }, "idle-seconds": { type: "string" } },
   });
@@ -55,8 +56,8 @@ async function main(): Promise<void> {
   const record = { pid: process.pid, version: VERSION, socket: listening.address, token };
   const taken = await takeSeat(home.folder, number, record);
   if (taken === null || (await highestSeat(home.folder))?.number !== number) {
-    await release(listening);
-    return;
+    await removeSocket(listening.address);
+    process.exit(0);
   }
   await removeLowerSeats(home.folder, number);
   // Sockets of daemons that were killed.
@@ -68,17 +69,27 @@ async function main(): Promise<void> {
 async function listen(home: Home): Promise<Listening> {
   const address = await newAddress(home.folder);
   const server = createServer();
+  // Who is quick connects before the daemon is ready: Node drops connections that nobody listens for.
+  const early: Socket[] = [];
+  const keep = (socket: Socket) => {
+    socket.on("error", () => undefined);
+    early.push(socket);
+  };
+  server.on("connection", keep);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(address, resolve);
   });
   if (process.platform !== "win32") await chmod(address, 0o600);
-  return { server, address };
-}
-
-async function release({ server, address }: Listening): Promise<void> {
-  server.close();
-  await removeSocket(address);
+  return {
+    server,
+    address,
+    onConnection(serveSocket) {
+      server.off("connection", keep);
+      server.on("connection", serveSocket);
+      for (const socket of early.splice(0)) if (!socket.destroyed) serveSocket(socket);
+    },
+  };
 }
 
 async function removeSocket(address: string): Promise<void> {
@@ -86,7 +97,7 @@ async function removeSocket(address: string): Promise<void> {
   await rm(address, { force: true });
   // The folder of a socket whose path in the state folder would be too long.
   const folder = dirname(address);
-  if (basename(folder).startsWith("denoise-rotator-")) await rmdir(folder).catch(() => undefined);
+  if (basename(folder).startsWith(SOCKET_FOLDER)) await rmdir(folder).catch(() => undefined);
 }
 
 class Daemon {
@@ -111,8 +122,8 @@ class Daemon {
 
   async run(): Promise<void> {
     const opening = Jobs.open(this.home.jobs, workerEntry, this.#helper);
-    // From now on, though the history may still be read: a connection waits for it.
-    this.listening.server.on("connection", (socket) => {
+    // The history may still be read: a connection waits for it.
+    this.listening.onConnection((socket) => {
       this.#sockets.add(socket);
       socket.on("error", () => undefined);
       socket.on("close", () => {

@@ -14,10 +14,20 @@ export type RotationScope =
   | { readonly kind: "global" }
   | { readonly kind: "none" };
 
+/** How the share of an unstructured pattern is spread over the layers. */
+export type SparsityProfile =
+  /** Every layer the same. */
+  | { readonly kind: "uniform" }
+  /** Layers with more outliers among their Wanda scores keep more (OWL, arXiv:2310.05175). */
+  | { readonly kind: "owl" }
+  /** Given: the share to delete in each layer. */
+  | { readonly kind: "file"; readonly ratios: readonly number[] };
+
 /** Every option that influences the numbers, resolved: re-running it on the same input gives the same output. */
 export interface Recipe {
   readonly method: PruneMethod;
   readonly pattern: Pattern;
+  readonly profile: SparsityProfile;
   readonly rotation: RotationScope;
   readonly objective: Objective;
   readonly steps: number;
@@ -125,7 +135,13 @@ export interface SelfTest {
   /** The largest difference that passes; chosen in proportion to `maxAbsLogit`. */
   readonly tolerance: number;
   /** Tensors and zeros counted in the written folder after it was opened again. */
-  readonly reopened: { readonly tensors: number; readonly zeros: number };
+  readonly reopened: {
+    readonly tensors: number;
+    readonly zeros: number;
+    /** Logits of the written folder against those computed while pruning; both bounds as above. */
+    readonly maxAbsDifference: number;
+    readonly tolerance: number;
+  };
 }
 
 export interface RunReport {
@@ -149,6 +165,8 @@ export interface RunReport {
     readonly tokens: number;
   };
   readonly layers: readonly LayerReport[];
+  /** Share asked of each layer, the recipe's share in the mean; null where all were pruned alike. */
+  readonly ratios: readonly number[] | null;
   readonly total: {
     readonly prunable: number;
     readonly zeros: number;

@@ -10,12 +10,13 @@ const SHARED = ["vocabulary.ts", "report.ts", "errors.ts", "random.ts", "version
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   checkpoint: [],
   text: [],
+  hub: ["checkpoint"],
   tasks: ["text"],
   backend: [],
   model: ["checkpoint"],
   method: ["backend"],
   pipeline: ["checkpoint", "text", "tasks", "backend", "model", "method"],
-  cli: ["checkpoint", "backend", "pipeline"],
+  cli: ["checkpoint", "hub", "backend", "pipeline"],
 };
 
 interface Import {

@@ -42,6 +42,8 @@ export interface Opened {
   readonly description: string;
   /** The largest single tensor. */
   readonly maxTensorBytes: number;
+  /** All tensors together, where the device itself sets a limit; Infinity where only the machine does. */
+  readonly maxTotalBytes: number;
   dispose(): Promise<void>;
 }
 

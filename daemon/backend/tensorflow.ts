@@ -46,6 +46,7 @@ export function tensorflowProvider(load: ModuleLoader = (name) => import(name)):
         description: `${loaded.name} on ${isUsingGpuDevice === true ? "GPU" : "CPU"}`,
         // A tensor crosses to and from JavaScript as one typed array.
         maxTensorBytes: constants.MAX_LENGTH,
+        maxTotalBytes: Infinity,
         // libtensorflow cannot be started twice in a process: it stays until the end.
         dispose: () => Promise.resolve(),
       };

@@ -36,7 +36,8 @@ export async function assertOutputAllowed(outDir: string, inputRoot: string): Pr
   await access(parent, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
     throw errors.outputReadOnly(parent, cause);
   });
-  return out;
+  // A link to an empty folder is replaced where it points to: a folder cannot be renamed onto a link.
+  return stats ? realOut : out;
 }
 
 const namesIn = (path: string): Promise<string[]> =>

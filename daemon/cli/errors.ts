@@ -13,6 +13,13 @@ export const needsOption = (flag: string, needed: string): DenoiseError =>
 export const contradiction = (one: string, other: string, why: string): DenoiseError =>
   usage("contradiction", `${one} and ${other} exclude each other: ${why}.`);
 
+export const nothingToMeasure = (): DenoiseError =>
+  usage(
+    "nothing-to-measure",
+    "Nothing to measure: give --text <file> for perplexity, --tasks <names> with --task-data <place> for accuracy, " +
+      "or both.",
+  );
+
 /** What the argument parser itself refuses: unknown options and commands, missing arguments. */
 export const badUsage = (message: string, help: string): DenoiseError =>
   usage("usage", `${message} See "${help}".`);

@@ -4,10 +4,19 @@
  */
 import { join } from "node:path";
 import type { DeviceRequest } from "../backend/index.ts";
-import type { EvaluateOptions, PruneOptions } from "../pipeline/index.ts";
-import { OBJECTIVES, PRUNE_METHODS } from "../vocabulary.ts";
-import { contradiction, needsOption } from "./errors.ts";
-import { oneOf, pattern, positiveNumber, rotation, size, wholeNumber } from "./values.ts";
+import type { EvaluateOptions, EvaluateTasksOptions, PruneOptions } from "../pipeline/index.ts";
+import { OBJECTIVES, PRUNE_METHODS, TASK_NAMES } from "../vocabulary.ts";
+import { contradiction, needsOption, nothingToMeasure } from "./errors.ts";
+import {
+  listOf,
+  oneOf,
+  pattern,
+  positiveNumber,
+  profile,
+  rotation,
+  size,
+  wholeNumber,
+} from "./values.ts";
 import type { Parse } from "./values.ts";
 
 /** Options by camel-cased name, as commander hands them over. */
@@ -46,6 +55,7 @@ export function parsePrune(checkpoint: string, raw: RawOptions): PruneRequest {
     ...present({
       method: value(raw, "method", oneOf(...PRUNE_METHODS)),
       pattern: value(raw, "sparsity", pattern),
+      sparsityProfile: value(raw, "sparsityProfile", profile),
       rotation: value(raw, "rotation", rotation),
       objective: value(raw, "objective", oneOf(...OBJECTIVES)),
       steps: value(raw, "steps", wholeNumber(1, MANY)),
@@ -74,9 +84,7 @@ function parseEvaluation(raw: RawOptions): PruneOptions["evaluation"] {
   // commander turns `--no-baseline` into `baseline: false` and its absence into `true`.
   const baseline = raw.baseline === false ? false : undefined;
   if (files === undefined) {
-    for (const name of ["evalSeqLen", "evalWindows"]) {
-      if (raw[name] !== undefined) throw needsOption(flagOf(name), "--text <file>");
-    }
+    refuseWithout("--text <file>", raw, ["evalSeqLen", "evalWindows"]);
     if (baseline === false) throw needsOption("--no-baseline", "--text <file>");
     return undefined;
   }
@@ -91,22 +99,65 @@ function parseEvaluation(raw: RawOptions): PruneOptions["evaluation"] {
 }
 
 export interface EvalRequest {
-  readonly options: EvaluateOptions;
+  /** What perplexity is asked for. */
+  readonly options: EvaluateOptions | undefined;
+  /** What accuracies are asked for. */
+  readonly tasks: EvaluateTasksOptions | undefined;
+  /** File for every item's log-likelihoods. */
+  readonly logSamples: string | undefined;
   readonly json: boolean;
 }
 
+/** @throws cli/nothing-to-measure, cli/needs-option, cli/bad-option */
 export function parseEval(checkpoint: string, raw: RawOptions): EvalRequest {
-  const options = {
+  const options = parsePerplexity(checkpoint, raw);
+  const tasks = parseTasks(checkpoint, raw);
+  if (options === undefined && tasks === undefined) throw nothingToMeasure();
+  return { options, tasks, logSamples: text(raw, "logSamples"), json: flag(raw, "json") };
+}
+
+function parsePerplexity(checkpoint: string, raw: RawOptions): EvaluateOptions | undefined {
+  const files = texts(raw, "text");
+  if (files === undefined) {
+    refuseWithout("--text <file>", raw, ["field", "seqLen", "maxWindows"]);
+    return undefined;
+  }
+  return {
     checkpoint,
-    text: texts(raw, "text") ?? [],
+    text: files,
     ...present({
       field: text(raw, "field"),
       seqLen: value(raw, "seqLen", wholeNumber(2, MANY)),
       maxWindows: value(raw, "maxWindows", wholeNumber(1, MANY)),
       device: value(raw, "device", device),
     }),
-  } satisfies EvaluateOptions;
-  return { options, json: flag(raw, "json") };
+  };
+}
+
+function parseTasks(checkpoint: string, raw: RawOptions): EvaluateTasksOptions | undefined {
+  const tasks = value(raw, "tasks", listOf(oneOf(...TASK_NAMES)));
+  const taskData = text(raw, "taskData");
+  if (tasks === undefined) {
+    refuseWithout("--tasks <names>", raw, ["taskData", "limit", "batchTokens", "logSamples"]);
+    return undefined;
+  }
+  if (taskData === undefined) throw needsOption("--tasks", "--task-data <folder or file>");
+  return {
+    checkpoint,
+    tasks,
+    taskData,
+    ...present({
+      limit: value(raw, "limit", wholeNumber(1, MANY)),
+      batchTokens: value(raw, "batchTokens", wholeNumber(1, 1000 * MANY)),
+      device: value(raw, "device", device),
+    }),
+  };
+}
+
+function refuseWithout(needed: string, raw: RawOptions, names: readonly string[]): void {
+  for (const name of names) {
+    if (raw[name] !== undefined) throw needsOption(flagOf(name), needed);
+  }
 }
 
 export interface InspectRequest {
@@ -126,6 +177,26 @@ export function parseInspect(checkpoint: string, raw: RawOptions): InspectReques
     throw contradiction("--tensor", "--no-statistics", "the statistics are what --tensor shows");
   }
   return { checkpoint, tensor, statistics, all: flag(raw, "all"), json: flag(raw, "json") };
+}
+
+export interface DownloadRequest {
+  /** `organisation/name` or `organisation/name@revision`. */
+  readonly repository: string;
+  /** Output folder. */
+  readonly out: string;
+  readonly token: string | undefined;
+  readonly json: boolean;
+}
+
+/** The folder is named like the model unless `--out` says otherwise. */
+export function parseDownload(repository: string, raw: RawOptions): DownloadRequest {
+  const model = repository.replace(/@.*$/s, "").split("/").at(-1) ?? "";
+  return {
+    repository,
+    out: text(raw, "out") ?? join(".", model),
+    token: text(raw, "token"),
+    json: flag(raw, "json"),
+  };
 }
 
 /** @returns the output folder */

@@ -1,6 +1,7 @@
 /** The commands and options as the argument parser knows them. Values are read in `options.ts`, not here. */
 import { Command, Option } from "commander";
 import type { OutputConfiguration } from "commander";
+import { TASK_NAMES } from "../vocabulary.ts";
 import * as help from "./help.ts";
 import type { RawOptions } from "./options.ts";
 import type { Style } from "./terminal/style.ts";
@@ -9,6 +10,7 @@ export interface Actions {
   readonly prune: (checkpoint: string, raw: RawOptions) => Promise<void>;
   readonly eval: (checkpoint: string, raw: RawOptions) => Promise<void>;
   readonly inspect: (checkpoint: string, raw: RawOptions) => Promise<void>;
+  readonly download: (repository: string, raw: RawOptions) => Promise<void>;
   readonly devices: (raw: RawOptions) => Promise<void>;
   readonly demo: (raw: RawOptions) => Promise<void>;
 }
@@ -40,6 +42,7 @@ export function createProgram(
   addPrune(program, actions);
   addEval(program, actions);
   addInspect(program, actions);
+  addDownload(program, actions);
   program
     .command("devices")
     .description("list what can compute on this machine, what is missing and how to get it")
@@ -71,6 +74,11 @@ function addPrune(program: Command, actions: Actions): void {
       "--sparsity <pattern>",
       "0.5 or 50% of the weights, or N:M such as 2:4, 4:8: keeps N of every M (default 2:4)",
     )
+    .option(
+      "--sparsity-profile <p>",
+      "spread a share over the layers: uniform, owl (layers with more outliers keep more), or a JSON file with " +
+        "one ratio per layer (default uniform)",
+    )
     .option("--damping <x>", "damping of the Hessian, relative to its mean diagonal (default 0.01)")
     .option("--block-size <n>", "columns SparseGPT works on at a time (default 128)")
     .optionsGroup("Rotation:")
@@ -88,7 +96,7 @@ function addPrune(program: Command, actions: Actions): void {
     .optionsGroup("Calibration:")
     .option(
       "--calibration <file...>",
-      "plain text, JSONL, Parquet, .gz too (default calibration.* beside the weights)",
+      "c4, wikitext2, or plain text, JSONL, Parquet, .gz too (default calibration.* beside the weights)",
     )
     .option("--field <name>", "field of JSONL and Parquet rows that holds the text (default text)")
     .option("--samples <n>", "windows cut from it (default 128)")
@@ -96,7 +104,10 @@ function addPrune(program: Command, actions: Actions): void {
     .option("--sampling <how>", "random or sequential windows (default random)")
     .option("--seed <n>", "seed of everything random (default 0)")
     .optionsGroup("Evaluation:")
-    .option("--text <file...>", "measure perplexity on it: dense, pruned without rotation, result")
+    .option(
+      "--text <file...>",
+      "wikitext2, or files: measure perplexity on it, dense, pruned without rotation, result",
+    )
     .option(
       "--eval-seq-len <n>",
       "tokens in an evaluation window (default: the model's context, at most 2048)",
@@ -118,13 +129,26 @@ function addPrune(program: Command, actions: Actions): void {
 function addEval(program: Command, actions: Actions): void {
   program
     .command("eval")
-    .description("measure the perplexity of a checkpoint, dense, pruned or rotated")
-    .usage("<checkpoint> --text <file> [options]")
+    .description(
+      "measure perplexity and zero-shot accuracy of a checkpoint, dense, pruned or rotated",
+    )
+    .usage("<checkpoint> --text <file> | --tasks <names> --task-data <place> [options]")
     .argument("<checkpoint>", help.CHECKPOINT)
-    .requiredOption("--text <file...>", "plain text, JSONL, Parquet, .gz too")
+    .optionsGroup("Perplexity:")
+    .option(
+      "--text <file...>",
+      "measure it on this: wikitext2, or plain text, JSONL, Parquet, .gz too",
+    )
     .option("--field <name>", "field of JSONL and Parquet rows that holds the text (default text)")
     .option("--seq-len <n>", "tokens in a window (default: the model's context, at most 2048)")
     .option("--max-windows <n>", "at most so many windows")
+    .optionsGroup("Zero-shot accuracy:")
+    .option("--tasks <names>", `tasks, separated by commas: ${TASK_NAMES.join(", ")}`)
+    .option("--task-data <place>", "folder with the data sets' files, or the file of the one task")
+    .option("--limit <n>", "only the first so many items of each task")
+    .option("--batch-tokens <n>", "tokens the model reads together (default: a few MiB of them)")
+    .option("--log-samples <file>", "write every item's log-likelihoods, one JSON object a line")
+    .optionsGroup("Run:")
     .option("--device <name>", DEVICE)
     .addOption(json())
     .addHelpText("after", help.EVAL)
@@ -144,4 +168,20 @@ function addInspect(program: Command, actions: Actions): void {
     .addOption(json())
     .addHelpText("after", help.INSPECT)
     .action(actions.inspect);
+}
+
+function addDownload(program: Command, actions: Actions): void {
+  program
+    .command("download")
+    .description("fetch a checkpoint from the Hugging Face hub: safetensors, config, tokenizer")
+    .usage("<organisation/name[@revision]> [options]")
+    .argument("<repository>", "model on the hub, with @ a branch, tag or commit (default main)")
+    .option("-o, --out <dir>", "output folder (default: named like the model)")
+    .option(
+      "--token <token>",
+      "access token (default: HF_TOKEN, or the login of the hub's command)",
+    )
+    .addOption(json())
+    .addHelpText("after", help.DOWNLOAD)
+    .action(actions.download);
 }

@@ -6,12 +6,13 @@ import type { Context } from "./context.ts";
 import { writeJson } from "./context.ts";
 import { demoCommand } from "./demo/command.ts";
 import { devicesCommand } from "./devices.ts";
+import { downloadCommand } from "./download.ts";
 import type { Engine } from "./engine.ts";
 import { badUsage } from "./errors.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect/command.ts";
 import type { Io } from "./io.ts";
-import { parseDemo, parseEval, parseInspect, parsePrune } from "./options.ts";
+import { parseDemo, parseDownload, parseEval, parseInspect, parsePrune } from "./options.ts";
 import { createProgram } from "./program.ts";
 import type { Actions } from "./program.ts";
 import { pruneCommand } from "./prune/command.ts";
@@ -28,6 +29,7 @@ export async function runCli(argv: readonly string[], io: Io, engine: Engine): P
     prune: (checkpoint, raw) => pruneCommand(context, parsePrune(checkpoint, raw)),
     eval: (checkpoint, raw) => evalCommand(context, parseEval(checkpoint, raw)),
     inspect: (checkpoint, raw) => inspectCommand(context, parseInspect(checkpoint, raw)),
+    download: (repository, raw) => downloadCommand(context, parseDownload(repository, raw)),
     devices: (raw) => devicesCommand(context, raw.json === true),
     demo: (raw) => demoCommand(context, parseDemo(raw)),
   };

@@ -1,6 +1,7 @@
 /** Single option values, from the text of the command line to the types of the rooms behind it. */
 import { parseSize } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
+import type { ProfileChoice } from "../pipeline/index.ts";
 import type { RotationScope } from "../report.ts";
 import type { Pattern } from "../vocabulary.ts";
 import { badOption } from "./errors.ts";
@@ -15,6 +16,11 @@ export const oneOf =
     if (found === undefined) throw badOption(flag, text, `one of ${allowed.join(", ")}`);
     return found;
   };
+
+/** One or more, separated by commas, each once. */
+export const listOf =
+  <T>(item: Parse<T>): Parse<readonly T[]> =>
+  (flag, text) => [...new Set(text.split(",").map((part) => item(flag, part.trim())))];
 
 export const wholeNumber =
   (least: number, most: number): Parse<number> =>
@@ -54,6 +60,14 @@ export const pattern: Parse<Pattern> = (flag, text) => {
     throw badOption(flag, text, "a share to delete such as 0.5 or 50%, or N:M such as 2:4");
   }
   return { kind: "unstructured", share };
+};
+
+/** `uniform`, `owl`, or the file that holds a ratio for each layer. */
+export const profile: Parse<ProfileChoice> = (flag, text) => {
+  if (text === "uniform" || text === "owl") return { kind: text };
+  if (text === "")
+    throw badOption(flag, text, "uniform, owl or a JSON file with a ratio per layer");
+  return { kind: "file", path: text };
 };
 
 export const rotation: Parse<RotationScope> = (flag, text) => {

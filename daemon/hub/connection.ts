@@ -102,7 +102,7 @@ export const isAborted = (signal: AbortSignal | undefined): boolean => signal?.a
 const isTemporary = (status: number): boolean => status === 429 || status >= 500;
 
 /** A connection that was there and broke; one that was never there is not tried again, so that being offline shows. */
-const isBroken = (cause: unknown): boolean =>
+export const isBroken = (cause: unknown): boolean =>
   /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/.test(codeOf(cause) ?? "");
 
 function codeOf(error: unknown): string | undefined {
@@ -112,12 +112,20 @@ function codeOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** `fetch failed` is all that the outer error says. */
+const innermost = (error: unknown): string =>
+  error instanceof Error
+    ? error.cause === undefined
+      ? error.message
+      : innermost(error.cause)
+    : String(error);
+
 function unreachable(settings: Settings, subject: Subject, cause: unknown): DenoiseError {
   const proxy =
     settings.ignoredProxy === null
       ? ""
       : `; the proxy in ${settings.ignoredProxy} is used only with NODE_USE_ENV_PROXY=1 and Node 24 or later`;
-  const reason = codeOf(cause) ?? (cause instanceof Error ? cause.message : String(cause));
+  const reason = codeOf(cause) ?? innermost(cause);
   return errors.offline(subject, `${new URL(settings.endpoint).host}: ${reason}${proxy}`, cause);
 }
 

@@ -1,7 +1,9 @@
 /** What a repository holds at one commit. Answers of the hub are validated here, once. */
 import { datasetInfo, listFiles, modelInfo, pathsInfo } from "@huggingface/hub";
 import { z } from "zod";
+import { DenoiseError } from "../errors.ts";
 import type { Checksum } from "./checksum.ts";
+import { REPETITIONS, isAborted, isBroken } from "./connection.ts";
 import type { Connection } from "./connection.ts";
 import * as errors from "./errors.ts";
 
@@ -104,14 +106,24 @@ function checkedAnswer<T>({ subject }: Connection, schema: z.ZodType<T>, answer:
   throw errors.unexpected(subject, z.prettifyError(parsed.error).replaceAll("\n", " "));
 }
 
-/** The library parses answers without looking at them: what it then trips over is an answer not understood. */
-async function understood<T>({ subject }: Connection, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await ask();
-  } catch (cause) {
-    if (cause instanceof SyntaxError || cause instanceof TypeError) {
-      throw errors.unexpected(subject, cause.message, cause);
+/**
+ * Asks again where an answer broke off, and takes for not understood what the library trips over: it parses answers
+ * without looking at them.
+ */
+async function understood<T>(
+  { subject, signal, pause }: Connection,
+  ask: () => Promise<T>,
+): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await ask();
+    } catch (cause) {
+      if (isAborted(signal)) throw errors.cancelled();
+      if (cause instanceof DenoiseError) throw cause;
+      if (!isBroken(cause) || attempt >= REPETITIONS) {
+        throw errors.unexpected(subject, String(cause), cause);
+      }
     }
-    throw cause;
+    await pause(attempt);
   }
 }

@@ -3,6 +3,7 @@
  * what has the name is whole. Bytes are written at their own offsets, never appended: two processes that fetch the same
  * file at once write the same bytes to the same places.
  */
+import { constants } from "node:fs";
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { fileDownloadInfo } from "@huggingface/hub";
@@ -18,6 +19,9 @@ export interface Transfer {
   /** Where it is to lie; its folder exists. */
   readonly target: string;
 }
+
+/** Never truncating: another process may be writing. */
+const CREATE_OR_OPEN = constants.O_RDWR | constants.O_CREAT;
 
 export const partialOf = (target: string): string => `${target}.partial`;
 
@@ -53,13 +57,27 @@ export async function transfer(
   // A second round, because a first may go on from bytes that an earlier run left damaged.
   for (let round = 0; round < 2; round++) {
     if (await fill(connection, commit, file, partial, report)) {
-      await onDisk(target, () => rename(partial, target));
+      await finish(connection, file, partial, target);
       return;
     }
     await onDisk(partial, () => rm(partial, { force: true }));
     report(0);
   }
   throw errors.corrupt(connection.subject, file.path);
+}
+
+/** Gives the file its name, unless another process that fetched it too has just done so. */
+async function finish(
+  connection: Connection,
+  file: HubFile,
+  partial: string,
+  target: string,
+): Promise<void> {
+  try {
+    await rename(partial, target);
+  } catch (cause) {
+    if (!(await isRight(connection, file, target))) throw errors.unwritable(target, cause);
+  }
 }
 
 async function isRight({ signal }: Connection, file: HubFile, target: string): Promise<boolean> {
@@ -79,7 +97,7 @@ async function fill(
 ): Promise<boolean> {
   const there = (await sizeOf(partial)) ?? 0;
   if (there > file.size) return false;
-  const handle = await onDisk(partial, () => open(partial, there > 0 ? "r+" : "w+"));
+  const handle = await onDisk(partial, () => open(partial, CREATE_OR_OPEN));
   try {
     const hash = hashFor(file);
     let at = await readPart(hash, partial, there, connection.signal);
@@ -118,7 +136,7 @@ async function fill(
 
 /** Where the file's bytes are. The library asks with a request for one byte, whose body nobody needs. */
 async function addressOf(
-  { endpoint, subject, fetch }: Connection,
+  { endpoint, subject, signal, fetch }: Connection,
   commit: string,
   file: HubFile,
 ): Promise<string> {
@@ -133,6 +151,7 @@ async function addressOf(
       return response;
     },
   }).catch((cause: unknown) => {
+    if (isAborted(signal)) throw errors.cancelled();
     if (cause instanceof DenoiseError) throw cause;
     throw errors.unexpected(subject, `${file.path}: ${String(cause)}`, cause);
   });

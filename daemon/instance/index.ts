@@ -3,4 +3,4 @@ export { didNotStart, notAnswering } from "./errors.ts";
 export { findNode, type FindNodeOptions, type NodeFound } from "./findNode.ts";
 export { homeAt, openHome, stateFolder, type Home } from "./home.ts";
 export { highestSeat, removeLowerSeats, takeSeat, type Seat, type SeatRecord } from "./seat.ts";
-export { connectTo, newAddress } from "./socket.ts";
+export { connectTo, newAddress, SOCKET_FOLDER } from "./socket.ts";

@@ -86,6 +86,8 @@ function blamed({ code, message }: DenoiseError): readonly string[] {
       return ["sparsity", "checkpoint"];
     case "method/block-too-small":
       return ["blockSize", "sparsity", "checkpoint"];
+    case "pipeline/bad-profile":
+      return ["sparsityProfile", "checkpoint"];
     case "pipeline/no-calibration":
       return ["calibration", "method", "checkpoint"];
     case "pipeline/not-enough-disk":

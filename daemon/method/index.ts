@@ -44,6 +44,11 @@ export {
   regroupedStretches,
   type Phase,
 } from "./schedule.ts";
-export { pruneSparseGpt, type SparseGptMatrix, type SparseGptOptions } from "./sparsegpt.ts";
+export {
+  pruneSparseGpt,
+  pruneWithFactor,
+  type SparseGptMatrix,
+  type SparseGptOptions,
+} from "./sparsegpt.ts";
 export { disposeRotation, type Hessians, type LayerMatrices, type Rotation } from "./types.ts";
 export { pruneWanda } from "./wanda.ts";

@@ -15,10 +15,10 @@
  *     ∂f/∂R1 = Σ_{q,k,gate,up} W_nᵀ G_n  +  W_vᵀ (B G_v)  +  W_o (B G_oᵀ)  +  W_d G_dᵀ  +  through c_qkv, c_mlp
  *     ∂f/∂R2 = Σ (W_v R1) G_vᵀ  +  Σ_{query heads of the group} Z G_o  +  through c_o        (blocks on the diagonal)
  *
- * Matrices with the same input and objective are stacked (q over k, gate over up), W_o is held transposed so that
- * heads lie along its rows, and every product with R1 is one large matrix product: 4·d multiplications and
- * additions per weight and step (`stepFlops`). TensorFlow.js operations cost 10–30 µs each whatever their size, so
- * small models depend on there being few of them.
+ * Every product with R1 is one large matrix product: 4·d multiplications and additions per weight and step
+ * (`stepFlops`). TensorFlow.js operations cost 10–30 µs each whatever their size, so small models depend on there
+ * being few of them: their matrices of one input are stacked (q over k, gate over up). Large models depend on memory:
+ * one matrix's rotated copy and gradient are alive at a time.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { entropyObjective, prunedMassObjective, type ObjectiveValue } from "../backend/index.ts";
@@ -49,6 +49,9 @@ export interface LayerProblem extends RotationProblem {
   dispose(): void;
 }
 
+/** Up to this hidden size, matrices of one input are stacked: operations are few and the copies are small. */
+const STACK_UP_TO = 256;
+
 /** The matrices and the metric are borrowed: they must outlive the problem. */
 export function createLayerProblem(
   matrices: LayerMatrices,
@@ -56,11 +59,11 @@ export function createLayerProblem(
   shape: LayerShape,
   pattern: Pattern,
 ): LayerProblem {
-  const stacked = tf.tidy(() => ({
-    qk: tf.keep(tf.concat([matrices.q, matrices.k], 0)),
-    gateUp: tf.keep(tf.concat([matrices.gate, matrices.up], 0)),
-    oT: tf.keep(tf.transpose(matrices.o)),
-  }));
+  const { q, k, gate, up } = matrices;
+  const stacks: tf.Tensor2D[] =
+    shape.d <= STACK_UP_TO ? [tf.concat([q, k], 0), tf.concat([gate, up], 0)] : [];
+  const [qk, gateUp] = stacks;
+  const inputs: Inputs = { qk: qk ? [qk] : [q, k], gateUp: gateUp ? [gateUp] : [gate, up] };
   const problem: LayerProblem = {
     d: shape.d,
     blocks: shape.kvHeads,
@@ -70,26 +73,31 @@ export function createLayerProblem(
     pattern,
     matrices,
     evaluate: (rotation, criterion) =>
-      Promise.resolve(evaluateLayer(problem, stacked, rotation, criterion)),
+      Promise.resolve(evaluateLayer(problem, inputs, rotation, criterion)),
     dispose() {
-      tf.dispose(stacked);
+      tf.dispose(stacks);
     },
   };
   return problem;
 }
 
-interface Stacked {
-  /** q over k, `[(heads + kvHeads)·hd, d]` */
-  readonly qk: tf.Tensor2D;
-  /** gate over up, `[2·ffn, d]` */
-  readonly gateUp: tf.Tensor2D;
-  /** `W_oᵀ [heads·hd, d]` */
-  readonly oT: tf.Tensor2D;
+/** Matrices that are rotated by R1 alone, by input: stacked or one by one. */
+interface Inputs {
+  readonly qk: readonly tf.Tensor2D[];
+  readonly gateUp: readonly tf.Tensor2D[];
+}
+
+/** What one matrix adds to loss and gradients. Its rotated copy and the gradient of that are freed before the next. */
+interface Part extends tf.NamedTensorMap {
+  readonly loss: tf.Scalar;
+  readonly gradC: tf.Tensor1D;
+  /** `[d, d]` */
+  readonly gradR1: tf.Tensor2D;
 }
 
 function evaluateLayer(
   { shape, metric, pattern, matrices }: LayerProblem,
-  { qk, gateUp, oT }: Stacked,
+  { qk, gateUp }: Inputs,
   { r1, r2 }: Rotation,
   criterion: Criterion,
 ): Evaluation {
@@ -102,35 +110,54 @@ function evaluateLayer(
         ? sumOfEntropies(y, weights, axes)
         : prunedMassObjective(y, weights, pattern, criterion.temperature);
 
-    const vHalf: tf.Tensor2D = tf.matMul(matrices.v, r1);
-    const oHalf: tf.Tensor2D = tf.matMul(oT, r1);
-    const ofQk = value(tf.matMul(qk, r1), c.qkv.c, ENTROPY_AXES.q);
-    const ofV = value(turnValueRows(vHalf, r2), c.qkv.c, ENTROPY_AXES.v);
-    const ofO = value(turnHeadColumns(oHalf, r2h), c.o.c, ENTROPY_AXES.o);
-    const ofGateUp = value(tf.matMul(gateUp, r1), c.mlp.c, ENTROPY_AXES.gate);
-    const ofDown = value(tf.matMul(r1, matrices.down, true, false), c.down.c, ENTROPY_AXES.down);
+    const streamed = (w: tf.Tensor2D, weights: tf.Tensor1D): Part =>
+      tf.tidy(() => {
+        const { loss, gradW, gradC } = value(tf.matMul(w, r1), weights, ENTROPY_AXES.q);
+        return { loss, gradC, gradR1: tf.matMul(w, gradW, true, false) };
+      });
+    const ofV = tf.tidy(() => {
+      const half: tf.Tensor2D = tf.matMul(matrices.v, r1);
+      const { loss, gradW, gradC } = value(turnValueRows(half, r2), c.qkv.c, ENTROPY_AXES.v);
+      const g = tf.reshape(gradW, [kvHeads, headDim, d]);
+      const gHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2, g), half.shape);
+      return {
+        loss,
+        gradC,
+        gradR1: tf.matMul<tf.Tensor2D>(matrices.v, gHalf, true, false),
+        gradR2: tf.matMul<tf.Tensor3D>(tf.reshape(half, g.shape), g, false, true),
+      };
+    });
+    const ofO = tf.tidy(() => {
+      const half: tf.Tensor2D = tf.matMul(matrices.o, r1, true, false);
+      const { loss, gradW, gradC } = value(turnHeadColumns(half, r2h), c.o.c, ENTROPY_AXES.o);
+      const g = tf.transpose(tf.reshape(gradW, [d, heads, headDim]), [1, 0, 2]);
+      const gHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2h, g, false, true), half.shape);
+      return {
+        loss,
+        gradC,
+        gradR1: tf.matMul<tf.Tensor2D>(matrices.o, gHalf),
+        perHead: tf.matMul<tf.Tensor3D>(tf.reshape(half, [heads, headDim, d]), g),
+      };
+    });
+    const ofDown: Part = tf.tidy(() => {
+      const y: tf.Tensor2D = tf.matMul(r1, matrices.down, true, false);
+      const { loss, gradW, gradC } = value(y, c.down.c, ENTROPY_AXES.down);
+      return { loss, gradC, gradR1: tf.matMul(matrices.down, gradW, false, true) };
+    });
+    const ofQk = qk.map((w) => streamed(w, c.qkv.c));
+    const ofGateUp = gateUp.map((w) => streamed(w, c.mlp.c));
 
-    const gV = tf.reshape(ofV.gradW, [kvHeads, headDim, d]);
-    const gVHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2, gV), vHalf.shape);
-    const gO = tf.transpose(tf.reshape(ofO.gradW, [d, heads, headDim]), [1, 0, 2]);
-    const gOHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2h, gO, false, true), oHalf.shape);
-    const gradR1: tf.Tensor2D[] = [
-      tf.matMul(qk, ofQk.gradW, true, false),
-      tf.matMul(matrices.v, gVHalf, true, false),
-      tf.matMul(oT, gOHalf, true, false),
-      tf.matMul(gateUp, ofGateUp.gradW, true, false),
-      tf.matMul(matrices.down, ofDown.gradW, false, true),
-    ];
-    if (c.qkv.pull) gradR1.push(c.qkv.pull(tf.add<tf.Tensor1D>(ofQk.gradC, ofV.gradC)));
-    if (c.mlp.pull) gradR1.push(c.mlp.pull(ofGateUp.gradC));
-
-    const valueSide: tf.Tensor3D = tf.matMul(tf.reshape(vHalf, gV.shape), gV, false, true);
-    const outputSide: tf.Tensor3D = tf.matMul(tf.reshape(oHalf, [heads, headDim, d]), gO);
-    const perHead = c.o.pull ? tf.add<tf.Tensor3D>(outputSide, c.o.pull(ofO.gradC)) : outputSide;
+    const parts = [...ofQk, ofV, ofO, ...ofGateUp, ofDown];
+    const gradR1 = parts.map((part) => part.gradR1);
+    const gradC = (of: readonly { gradC: tf.Tensor1D }[]): tf.Tensor1D =>
+      tf.addN(of.map((part) => part.gradC));
+    if (c.qkv.pull) gradR1.push(c.qkv.pull(gradC([...ofQk, ofV])));
+    if (c.mlp.pull) gradR1.push(c.mlp.pull(gradC(ofGateUp)));
+    const perHead = c.o.pull ? tf.add<tf.Tensor3D>(ofO.perHead, c.o.pull(ofO.gradC)) : ofO.perHead;
     return {
-      loss: tf.addN([ofQk, ofV, ofO, ofGateUp, ofDown].map(({ loss }) => loss)),
+      loss: tf.addN(parts.map(({ loss }) => loss)),
       gradR1: tf.addN(gradR1),
-      gradR2: tf.add<tf.Tensor3D>(valueSide, sumOverGroup(perHead, kvHeads)),
+      gradR2: tf.add<tf.Tensor3D>(ofV.gradR2, sumOverGroup(perHead, kvHeads)),
     };
   });
 }

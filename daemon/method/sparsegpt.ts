@@ -9,7 +9,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { selectLowest, sparsegptBlock, type BlockSelection } from "../backend/index.ts";
 import { prunedCount, type Pattern } from "../vocabulary.ts";
 import { blockTooSmall } from "./errors.ts";
-import { dampedFactor, diagonalOf } from "./linalg/index.ts";
+import { dampedFactor, diagonalOf, type DampedFactor } from "./linalg/index.ts";
 
 import type { PrunedMatrix } from "./pruned.ts";
 
@@ -37,19 +37,31 @@ export interface SparseGptMatrix extends PrunedMatrix {
 export async function pruneSparseGpt(
   w: tf.Tensor2D,
   h: tf.Tensor2D,
-  { pattern, blockSize, damping }: SparseGptOptions,
+  options: SparseGptOptions,
 ): Promise<SparseGptMatrix> {
+  const damped = await dampedFactor(h, options.damping);
+  try {
+    return { ...pruneWithFactor(w, damped, options), damping: damped.damping };
+  } finally {
+    damped.factor.dispose();
+  }
+}
+
+/** {@link pruneSparseGpt} with the Hessian factorised already: matrices that read the same input share it. */
+export function pruneWithFactor(
+  w: tf.Tensor2D,
+  { factor, dead }: DampedFactor,
+  { pattern, blockSize }: Omit<SparseGptOptions, "damping">,
+): PrunedMatrix {
   const of = pattern.kind === "nm" ? pattern.of : 1;
   const width = Math.floor(blockSize / of) * of;
   if (width < 1) throw blockTooSmall(blockSize, of);
-  const { factor, damping: used, dead } = await dampedFactor(h, damping);
   const weights = tf.tidy(() => pruneBlocks(withoutDead(w, dead), factor, pattern, width));
-  factor.dispose();
   const pruned =
     pattern.kind === "nm"
       ? (w.size / pattern.of) * (pattern.of - pattern.keep)
       : prunedCount(pattern.share, w.size);
-  return { weights, pruned, damping: used };
+  return { weights, pruned };
 }
 
 /** Weights of inputs that are always 0 do nothing: they go first and nothing makes up for them. */

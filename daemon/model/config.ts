@@ -4,8 +4,9 @@
  */
 import { z } from "zod";
 import type { LayerShape, Role } from "../vocabulary.ts";
-import { ARCHITECTURES, SUPPORTED_MODEL_TYPES } from "./architectures.ts";
+import { ARCHITECTURES, SUPPORTED_MODEL_TYPES, type FusedModule } from "./architectures.ts";
 import { badConfig, unsupportedArchitecture, unsupportedFeature } from "./errors.ts";
+import { refusalReason } from "./refused.ts";
 import { ropeSchema, type RopeConfig } from "./rope.ts";
 
 const positive = z.number().int().positive();
@@ -25,6 +26,8 @@ const rawSchema = z.looseObject({
   rope_theta: z.number().positive().nullish(),
   rope_scaling: z.looseObject({}).nullish(),
   rope_parameters: z.looseObject({}).nullish(),
+  /** Share of each head's dimensions that RoPE turns; transformers 5 keeps it in `rope_parameters`. */
+  partial_rotary_factor: z.number().nullish(),
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.boolean().default(false),
   mlp_bias: z.boolean().default(false),
@@ -53,6 +56,10 @@ export interface ModelConfig {
   readonly tied: boolean;
   /** Projections with a bias. */
   readonly biases: readonly Role[];
+  /** RMSNorm on every head of q and k, before RoPE. */
+  readonly headNorms: boolean;
+  /** Projections that are stored in one tensor. */
+  readonly fused: readonly FusedModule[];
   /** Sliding window per layer; `null` is full attention. */
   readonly slidingWindows: readonly (number | null)[];
   /** Layers i ≥ 1 that begin with `stream ← stream · Mᵀ`, M in `model.layers.i.input_rotation.weight`. */
@@ -71,7 +78,10 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   if (!typed.success) throw badConfig(root, "model_type is missing");
   const modelType = familyOf(typed.data);
   const architecture = ARCHITECTURES[modelType];
-  if (!architecture) throw unsupportedArchitecture(modelType, SUPPORTED_MODEL_TYPES);
+  if (!architecture) {
+    const reason = refusalReason(modelType, typed.data);
+    throw unsupportedArchitecture(modelType, SUPPORTED_MODEL_TYPES, reason);
+  }
 
   const parsed = rawSchema.safeParse(json);
   if (!parsed.success) {
@@ -94,6 +104,15 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
     );
   }
 
+  const rotary = c.rope_parameters?.partial_rotary_factor ?? c.partial_rotary_factor ?? 1;
+  if (rotary !== 1) {
+    throw unsupportedFeature(
+      modelType,
+      `partial_rotary_factor ${String(rotary)}`,
+      "RoPE is supported where it turns all dimensions of a head",
+    );
+  }
+
   const heads = c.num_attention_heads;
   // As transformers reads it: an absent key takes the family's default, an explicit null means no grouping.
   const kvHeads =
@@ -106,13 +125,14 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
       `num_key_value_heads ${kvHeads} does not divide num_attention_heads ${heads}`,
     );
   }
-  if (c.head_dim == null && c.hidden_size % heads !== 0) {
+  const givenHeadDim = c.head_dim === undefined ? architecture.defaultHeadDim : c.head_dim;
+  if (givenHeadDim === null && c.hidden_size % heads !== 0) {
     throw badConfig(
       root,
       `num_attention_heads ${heads} does not divide hidden_size ${c.hidden_size}`,
     );
   }
-  const headDim = c.head_dim ?? c.hidden_size / heads;
+  const headDim = givenHeadDim ?? c.hidden_size / heads;
   if (headDim % 2 !== 0) throw badConfig(root, `head_dim ${headDim} is odd, RoPE needs pairs`);
 
   const shape = { d: c.hidden_size, heads, kvHeads, headDim, ffn: c.intermediate_size };
@@ -132,6 +152,8 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
     }),
     tied: c.tie_word_embeddings,
     biases: architecture.biases(c),
+    headNorms: architecture.headNorms,
+    fused: architecture.fused,
     slidingWindows: Array.from({ length: layers }, (_, i) => architecture.slidingWindow(c, i)),
     boundaries: (c.rotation_boundaries ?? []).filter((i) => i < layers),
     raw: typed.data,

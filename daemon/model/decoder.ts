@@ -1,5 +1,5 @@
 /**
- * One decoder layer, told in order (LLaMA, Qwen2, Mistral): norm → attention → add → norm → SwiGLU → add.
+ * One decoder layer, told in order, the same for all families: norm → attention → add → norm → SwiGLU → add.
  * Weights are `[out, in]`, activations `[B, T, d]`, inside a layer flattened to `[B · T, d]`.
  */
 import * as tf from "@tensorflow/tfjs-core";
@@ -14,6 +14,8 @@ export interface DecoderLayer {
   /** RMSNorm gains, `[d]`. */
   readonly inputNorm: tf.Tensor1D;
   readonly postAttentionNorm: tf.Tensor1D;
+  /** Gains `[hd]` of the RMSNorm on every head of q and of k; null in families without. */
+  readonly headNorms: { readonly q: tf.Tensor1D; readonly k: tf.Tensor1D } | null;
   /** Boundary matrix `M [d, d]` of a per-layer rotated checkpoint; the stream enters as `x Mᵀ`. */
   readonly entry: tf.Tensor2D | null;
 }
@@ -75,8 +77,13 @@ export function decoderLayer(
     const attended = tf.tidy(() => {
       const perHead = (role: Role, n: number): tf.Tensor4D =>
         tf.reshape(linear(role, attentionInput), [B, T, n, headDim]);
-      const q = applyRope(perHead("q", heads), context.rope);
-      const k = applyRope(perHead("k", kvHeads), context.rope);
+      const turned = (role: "q" | "k", n: number): tf.Tensor4D => {
+        const x = perHead(role, n);
+        const { headNorms } = layer;
+        return applyRope(headNorms ? rmsNorm(x, headNorms[role], config.normEps) : x, context.rope);
+      };
+      const q = turned("q", heads);
+      const k = turned("k", kvHeads);
       return causalAttention(q, k, perHead("v", kvHeads), config.slidingWindows[index] ?? null);
     });
     if (seen("o", attended)) return x.clone();
@@ -96,7 +103,7 @@ export function decoderLayer(
 }
 
 /** `x / sqrt(mean(x²) + eps) · gain` over the last dimension (Zhang & Sennrich 2019). */
-export function rmsNorm(x: tf.Tensor2D, gain: tf.Tensor1D, eps: number): tf.Tensor2D {
+export function rmsNorm<T extends tf.Tensor>(x: T, gain: tf.Tensor1D, eps: number): T {
   return tf.tidy(() => {
     const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), eps));
     return tf.mul(tf.mul(x, scale), gain);

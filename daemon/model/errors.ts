@@ -19,11 +19,12 @@ export const badConfig = (root: string, what: string): DenoiseError =>
 export const unsupportedArchitecture = (
   modelType: string,
   supported: readonly string[],
+  reason: string | null,
 ): DenoiseError =>
   input(
     "unsupported-architecture",
-    `model_type "${modelType}" is not supported. Supported: ${supported.join(", ")}. ` +
-      `\`inspect\` opens the checkpoint all the same.`,
+    `model_type "${modelType}" is not supported${reason === null ? "" : `: ${reason}`}. ` +
+      `Supported: ${supported.join(", ")}. \`inspect\` opens the checkpoint all the same.`,
   );
 
 export const unsupportedFeature = (modelType: string, feature: string, why: string): DenoiseError =>

@@ -23,8 +23,12 @@ export {
   HEAD,
   inputNormName,
   postAttentionNormName,
+  storedMatrices,
   weightName,
+  weightPlace,
   type EndTensors,
+  type MatrixPlace,
+  type StoredMatrix,
 } from "./tensors.ts";
 export {
   countNonFinite,

@@ -1,16 +1,17 @@
 /** Checkpoint bytes → tensors on the device, one layer at a time, refusing NaN and Inf at the door. */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Checkpoint } from "../checkpoint/index.ts";
-import { ROLES, type Role } from "../vocabulary.ts";
+import { matrixShape, ROLES, type Role } from "../vocabulary.ts";
 import type { ModelConfig } from "./config.ts";
 import type { DecoderLayer } from "./decoder.ts";
 import { nonFiniteWeights } from "./errors.ts";
 import {
   biasName,
   boundaryName,
+  headNormName,
   inputNormName,
   postAttentionNormName,
-  weightName,
+  weightPlace,
 } from "./tensors.ts";
 
 /** @throws model/non-finite-weights naming the tensor */
@@ -53,7 +54,9 @@ export async function readLayer(
   const matrices: Partial<Record<Role, tf.Tensor2D>> = {};
   const biases: Partial<Record<Role, tf.Tensor1D>> = {};
   for (const role of ROLES) {
-    matrices[role] = await readMatrix(checkpoint, weightName(i, role));
+    const { name, ...rows } = weightPlace(config, i, role);
+    const values = await readFiniteFloats(checkpoint, name, rows);
+    matrices[role] = tf.tensor2d(values, [...matrixShape(role, config.shape)]);
     if (config.biases.includes(role)) {
       biases[role] = await readVector(checkpoint, biasName(i, role));
     }
@@ -63,6 +66,12 @@ export async function readLayer(
     biases,
     inputNorm: await readVector(checkpoint, inputNormName(i)),
     postAttentionNorm: await readVector(checkpoint, postAttentionNormName(i)),
+    headNorms: config.headNorms
+      ? {
+          q: await readVector(checkpoint, headNormName(i, "q")),
+          k: await readVector(checkpoint, headNormName(i, "k")),
+        }
+      : null,
     entry: config.boundaries.includes(i) ? await readMatrix(checkpoint, boundaryName(i)) : null,
   };
 }
@@ -73,6 +82,7 @@ export function disposeLayer(layer: DecoderLayer): void {
     ...Object.values(layer.biases),
     layer.inputNorm,
     layer.postAttentionNorm,
+    ...Object.values(layer.headNorms ?? {}),
   ]);
   layer.entry?.dispose();
 }

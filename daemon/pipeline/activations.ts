@@ -38,11 +38,30 @@ export async function openStream(path: string, shape: StreamShape): Promise<Stre
   return reader(await open(path, "r"), shape);
 }
 
-/** @throws checkpoint/disk-full and its kin, from `write` and `commit` */
+/**
+ * Writes a stream whole or not at all: `work` fills it, then it is made durable under its name.
+ * @returns the finished stream, open for reading
+ * @throws checkpoint/disk-full and its kin
+ */
+export async function writeStream(
+  path: string,
+  shape: StreamShape,
+  work: (target: StreamWriter) => Promise<void>,
+): Promise<StreamReader> {
+  const target = await createStream(path, shape);
+  try {
+    await work(target);
+    return await target.commit();
+  } catch (error) {
+    await target.abort();
+    throw error;
+  }
+}
+
+/** {@link writeStream} for callers that keep the writer; they must commit or abort it. */
 export async function createStream(path: string, shape: StreamShape): Promise<StreamWriter> {
   const partial = `${path}.partial`;
-  const handle = await open(partial, "w+");
-  const close = () => handle.close().catch(() => undefined);
+  const handle = await guarded(path, shape, () => open(partial, "w+"));
   return {
     shape,
     async write(from, values) {
@@ -51,12 +70,14 @@ export async function createStream(path: string, shape: StreamShape): Promise<St
       await guarded(path, shape, () => writeAll(handle, bytes, at));
     },
     async commit() {
-      await guarded(path, shape, () => handle.sync());
-      await rename(partial, path);
+      await guarded(path, shape, async () => {
+        await handle.sync();
+        await rename(partial, path);
+      });
       return reader(handle, shape);
     },
     async abort() {
-      await close();
+      await handle.close().catch(() => undefined);
       await rm(partial, { force: true });
     },
   };
@@ -87,9 +108,9 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Prom
   }
 }
 
-async function guarded(path: string, shape: StreamShape, work: () => Promise<void>): Promise<void> {
+async function guarded<T>(path: string, shape: StreamShape, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     throw outputError(path, streamBytes(shape), error);
   }

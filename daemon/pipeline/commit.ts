@@ -117,12 +117,16 @@ export function outputConfig(model: Model, recipe: Recipe): Record<string, unkno
  * wrote as whole floats are written so again.
  */
 export function configText(config: Record<string, unknown>, input: string): string {
-  const floats = new Set(
-    [...input.matchAll(/"(\w+)"\s*:\s*-?\d+\.0+\s*[,}\n]/g)].map(([, key]) => key),
-  );
+  const written = (number: string): string[] =>
+    [...input.matchAll(new RegExp(`"(\\w+)"\\s*:\\s*${number}\\s*[,}\\n]`, "g"))].map(
+      ([, key]) => key ?? "",
+    );
+  // A key that stands for a whole number elsewhere in the file is left alone.
+  const whole = new Set(written("-?\\d+"));
+  const floats = new Set(written("-?\\d+\\.0+").filter((key) => !whole.has(key)));
   const text = JSON.stringify(config, null, 2).replace(
     /"(\w+)": (-?\d+)(?=,?\n)/g,
-    (whole, key: string) => (floats.has(key) ? `${whole}.0` : whole),
+    (line, key: string) => (floats.has(key) ? `${line}.0` : line),
   );
   return `${text}\n`;
 }

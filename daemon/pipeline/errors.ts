@@ -16,6 +16,13 @@ export const cancelled = (resumable: boolean): DenoiseError =>
 export const badOption = (option: string, what: string): DenoiseError =>
   usage("bad-option", `${option}: ${what}.`);
 
+export const badProfile = (file: string, what: string): DenoiseError =>
+  usage(
+    "bad-profile",
+    `--sparsity-profile: ${file} ${what}. Give uniform, owl, or a JSON file with one ratio between 0 and 1 for each ` +
+      `layer, such as [0.45, 0.5, 0.55].`,
+  );
+
 export const noCalibration = (root: string): DenoiseError =>
   usage(
     "no-calibration",
@@ -53,10 +60,11 @@ export const resumeMismatch = (what: string, before: string, now: string): Denoi
       `or delete its work folder to start over.`,
   );
 
-export const runInProgress = (work: string, pid: number): DenoiseError =>
+export const runInProgress = (lock: string, pid: number): DenoiseError =>
   usage(
     "run-in-progress",
-    `Process ${pid} is working on this output already (${work}). Wait for it, or stop it first.`,
+    `Process ${pid} is working on this output already. Wait for it, or stop it first. (If it is no run of this ` +
+      `program, delete ${lock}.)`,
   );
 
 export const corruptWork = (file: string, what: string): DenoiseError =>

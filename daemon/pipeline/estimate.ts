@@ -37,6 +37,8 @@ function sparseGptFlops(s: LayerShape): number {
 }
 
 export interface LayerWork {
+  /** The pass before all others that OWL looks for outliers in. */
+  readonly profile: number;
   readonly collect: number;
   readonly rotate: number;
   readonly prune: number;
@@ -51,6 +53,7 @@ export function layerWork({ shape, recipe }: Omit<RunSize, "layers">): LayerWork
   const rotated = recipe.rotation.kind !== "none";
   const inverse = recipe.method === "sparsegpt" ? sparseGptFlops(shape) : 0;
   return {
+    profile: recipe.profile.kind === "owl" ? forward : 0,
     collect: calibrated ? forward + hessianFlops(shape, tokens) : 0,
     rotate: rotated ? recipe.steps * stepFlops(shape, recipe.method) : 0,
     // Passes up to o, gate/up and down, about 2/5, 3/5 and all of a layer; then the pruning itself.
@@ -64,6 +67,8 @@ export interface Footprint {
   readonly deviceMemory: number;
   /** Peak of the process beside it. */
   readonly hostMemory: number;
+  /** The largest matrix or Hessian, bytes. */
+  readonly largestTensor: number;
   /** Disk for the work folder, without the output. */
   readonly workDisk: number;
 }
@@ -86,9 +91,12 @@ export function footprint({ shape, layers, recipe }: RunSize, outputBytes: numbe
   const calibrated = recipe.method !== "magnitude";
   const shared = recipe.rotation.kind === "every" || recipe.rotation.kind === "global";
   const metrics = shared && calibrated ? layers * 4 * 2 * shape.d ** 2 : 0;
+  // The first layer's stays where it is while OWL's pass goes through the layers.
+  const streams = recipe.profile.kind === "owl" ? 3 : calibrated ? 2 : 0;
   return {
     deviceMemory: 2 * layer + 2 * hessians + batch,
     hostMemory: IDLE_BYTES + layer,
-    workDisk: outputBytes + layers * 4 * shape.d ** 2 + (calibrated ? 2 * stream : 0) + metrics,
+    largestTensor: 4 * Math.max(shape.ffn * shape.d, calibrated ? shape.ffn ** 2 : 0),
+    workDisk: outputBytes + layers * 4 * shape.d ** 2 + streams * stream + metrics,
   };
 }

@@ -17,9 +17,9 @@ import {
   type Model,
 } from "../model/index.ts";
 import {
-  createStream,
   eachBatch,
   windowsPerBatch,
+  writeStream,
   type StreamReader,
   type StreamShape,
 } from "./activations.ts";
@@ -34,16 +34,18 @@ export interface Perplexity {
 /**
  * @param windows ids of equal length
  * @param onProgress share of the layers done, 0…1
+ * @param scratch folder on whose disk two residual streams of all windows find room for the while
  */
 export async function perplexity(
   model: Model,
   windows: readonly Int32Array[],
   signal: AbortSignal,
   onProgress: (share: number) => void,
+  scratch: string = tmpdir(),
 ): Promise<Perplexity> {
   const seqLen = windows[0]?.length ?? 0;
   const { config } = model;
-  const folder = await mkdtemp(join(tmpdir(), "denoise-rotator-"));
+  const folder = await mkdtemp(join(scratch, "perplexity-"));
   const context = sequenceContext(config, seqLen);
   const shape: StreamShape = { windows: windows.length, seqLen, d: config.shape.d };
   const parts = config.layers + 1;
@@ -52,14 +54,18 @@ export async function perplexity(
     stream = await embed(model, windows, join(folder, "0"), signal);
     for (let i = 0; i < config.layers; i++) {
       const layer = await readLayer(model.checkpoint, config, i);
-      const target = await createStream(join(folder, String((i + 1) % 2)), shape);
       const onBatch = (share: number) => {
         onProgress((i + share) / parts);
       };
-      await propagate(stream, target, { layer, index: i, context, signal, onProgress: onBatch });
-      disposeLayer(layer);
-      await stream.close();
-      stream = await target.commit();
+      const pass = { layer, index: i, context, signal, onProgress: onBatch };
+      const source: StreamReader = stream;
+      const next = await writeStream(join(folder, String((i + 1) % 2)), shape, (target) =>
+        propagate(source, target, pass),
+      ).finally(() => {
+        disposeLayer(layer);
+      });
+      await source.close();
+      stream = next;
     }
     const nll = await score(model, windows, stream, signal);
     const tokens = windows.length * (seqLen - 1);
@@ -81,17 +87,17 @@ export async function embed(
 ): Promise<StreamReader> {
   const { d } = model.config.shape;
   const seqLen = windows[0]?.length ?? 0;
-  const target = await createStream(path, { windows: windows.length, seqLen, d });
   const embedding = openEmbedding(model.checkpoint, model.config, model.ends);
   const perBatch = windowsPerBatch({ seqLen, ...model.config.shape });
-  await eachBatch(windows.length, perBatch, signal, async (from, count) => {
-    const ids = new Int32Array(count * seqLen);
-    windows.slice(from, from + count).forEach((window, i) => {
-      ids.set(window, i * seqLen);
-    });
-    await target.write(from, await embedding.lookup(ids));
-  });
-  return target.commit();
+  return writeStream(path, { windows: windows.length, seqLen, d }, (target) =>
+    eachBatch(windows.length, perBatch, signal, async (from, count) => {
+      const ids = new Int32Array(count * seqLen);
+      windows.slice(from, from + count).forEach((window, i) => {
+        ids.set(window, i * seqLen);
+      });
+      await target.write(from, await embedding.lookup(ids));
+    }),
+  );
 }
 
 /** Sum of the negative log-likelihoods, nats, of every token but each window's first. */
@@ -106,7 +112,7 @@ async function score(
   const head = await openHead(model.checkpoint, config, model.ends);
   const perBatch = windowsPerBatch({ seqLen, ...config.shape });
   let sum = 0;
-  await eachBatch(windows.length, perBatch, signal, async (from, count) => {
+  const scoreBatch = async (from: number, count: number): Promise<void> => {
     const x = tf.tensor3d(await stream.read(from, count), [count, seqLen, d]);
     // Position t predicts token t + 1: the last position predicts nothing that is known.
     const hidden: tf.Tensor2D = tf.tidy(() =>
@@ -119,7 +125,11 @@ async function score(
     const losses = await tokenLosses(head, config, hidden, targets);
     tf.dispose([x, hidden]);
     sum += losses.reduce((a, b) => a + b, 0);
-  });
-  head.dispose();
-  return sum;
+  };
+  try {
+    await eachBatch(windows.length, perBatch, signal, scoreBatch);
+    return sum;
+  } finally {
+    head.dispose();
+  }
 }

@@ -33,6 +33,10 @@ export async function evaluateCheckpoint(
     const model = openModel(checkpoint);
     const tokenizer = await loadTokenizer(checkpoint.root);
     const seqLen = options.seqLen ?? defaultEvaluationSeqLen(model);
+    if (seqLen > model.config.maxPositions) {
+      const text = `Sequence length ${seqLen} is beyond the model's context of ${model.config.maxPositions}.`;
+      listener({ type: "note", text });
+    }
     const { field, maxWindows } = options;
     const set = await evaluationWindows(tokenizer, options.text, {
       seqLen,

@@ -2,15 +2,12 @@
  * The perplexities of a report: dense, pruned without rotation, and the result, all on the same windows. Rotation can
  * hurt, so the unrotated baseline is measured by really pruning once more, not assumed.
  */
-import type { Backend } from "../backend/index.ts";
 import { openCheckpoint } from "../checkpoint/index.ts";
 import { openModel, type Model } from "../model/index.ts";
 import type { PerplexityRow } from "../report.ts";
 import { checkVocabulary, evaluationWindows, largestId, loadTokenizer } from "../text/index.ts";
 import { perplexity } from "./evaluate.ts";
-import { silent } from "./events.ts";
 import type { PruneOptions } from "./options.ts";
-import { pruneOn } from "./prune.ts";
 import { DEFAULTS } from "./recipe.ts";
 import type { Run } from "./run.ts";
 
@@ -43,82 +40,85 @@ export async function evaluationOf(
     field,
     signal,
   });
-  checkVocabulary(largestId(set.windows.map(largestId)), model.config.vocabSize);
+  checkVocabulary(largestId(set.windows.map(largestId)), model.config.vocabSize, tokenizer.file);
   const rotates = options.rotation?.kind !== "none";
   return { ...set, baseline: rotates && (asked.baseline ?? true) };
 }
 
-/** @param result folder of the finished output */
+/** The folders to measure: finished when they are asked for. */
+export interface Measured {
+  readonly result: string;
+  /** Prunes without rotation, telling the share done, and returns the folder. */
+  readonly unrotated: (onProgress: (share: number) => void) => Promise<string>;
+}
+
+/** Share of the time of a baseline's row that its pruning takes, for the progress bar. */
+const PRUNING_SHARE = 0.8;
+
 export async function measurePerplexities(
   run: Run,
-  backend: Backend,
   evaluation: Evaluation,
-  result: string,
-  options: PruneOptions,
+  { result, unrotated }: Measured,
 ): Promise<readonly PerplexityRow[]> {
   run.progress.start("evaluate");
-  const rows = await run.work.readPerplexity();
-  const labels: PerplexityRow["label"][] = evaluation.baseline
-    ? ["dense", "pruned", "rotated + pruned"]
-    : ["dense", run.recipe.rotation.kind === "none" ? "pruned" : "rotated + pruned"];
-  const measured: PerplexityRow[] = [];
+  const known = await run.work.readPerplexity();
+  const own = run.recipe.rotation.kind === "none" ? "pruned" : "rotated + pruned";
+  const labels: readonly PerplexityRow["label"][] = evaluation.baseline
+    ? ["dense", "pruned", own]
+    : ["dense", own];
+  const rows: PerplexityRow[] = [];
   for (const [n, label] of labels.entries()) {
-    const onProgress = (share: number) => {
+    const tell = (share: number) => {
       run.progress.at((n + share) / labels.length);
     };
-    const known = rows.find((row) => row.label === label && sameText(row, evaluation));
-    const row = known ?? {
+    const measure = async (): Promise<number> => {
+      if (label === "dense") return perplexityOf(run, run.model, evaluation, tell);
+      if (label === own) return perplexityOfFolder(run, result, evaluation, tell);
+      const folder = await unrotated((share) => {
+        tell(share * PRUNING_SHARE);
+      });
+      return perplexityOfFolder(run, folder, evaluation, (share) => {
+        tell(PRUNING_SHARE + share * (1 - PRUNING_SHARE));
+      });
+    };
+    const row = known.find((other) => other.label === label && sameText(other, evaluation)) ?? {
       label,
-      perplexity: await measureOne(run, backend, evaluation, label, result, options, onProgress),
+      perplexity: await measure(),
       tokens: evaluation.tokens,
       windows: evaluation.windows.length,
       seqLen: evaluation.seqLen,
       textSha256: evaluation.textSha256,
     };
-    measured.push(row);
+    rows.push(row);
     run.listener({ type: "perplexity", row });
-    await run.work.writePerplexity(measured);
+    await run.work.writePerplexity(rows);
   }
-  return measured;
+  return rows;
 }
 
 const sameText = (row: PerplexityRow, e: Evaluation): boolean =>
   row.textSha256 === e.textSha256 && row.seqLen === e.seqLen && row.windows === e.windows.length;
 
-async function measureOne(
+async function perplexityOfFolder(
   run: Run,
-  backend: Backend,
-  { windows }: Evaluation,
-  label: PerplexityRow["label"],
-  result: string,
-  options: PruneOptions,
+  folder: string,
+  evaluation: Evaluation,
   onProgress: (share: number) => void,
 ): Promise<number> {
-  const { signal } = run;
-  if (label === "dense")
-    return (await perplexity(run.model, windows, signal, onProgress)).perplexity;
-  const isResult = label === "rotated + pruned" || run.recipe.rotation.kind === "none";
-  const folder = isResult ? result : await pruneWithoutRotation(run, backend, options);
-  const checkpoint = await openCheckpoint(folder, { signal });
+  const checkpoint = await openCheckpoint(folder, { signal: run.signal });
   try {
-    return (await perplexity(openModel(checkpoint), windows, signal, onProgress)).perplexity;
+    return await perplexityOf(run, openModel(checkpoint), evaluation, onProgress);
   } finally {
     await checkpoint.close();
   }
 }
 
-/** The same run with `rotation none`, into the work folder. */
-async function pruneWithoutRotation(
+async function perplexityOf(
   run: Run,
-  backend: Backend,
-  options: PruneOptions,
-): Promise<string> {
-  const out = run.work.scratch("unrotated");
-  const { output } = await pruneOn(
-    backend,
-    { ...options, rotation: { kind: "none" }, out, resume: false, evaluation: undefined },
-    silent,
-    run.signal,
-  );
-  return output;
+  model: Model,
+  { windows }: Evaluation,
+  onProgress: (share: number) => void,
+): Promise<number> {
+  const { signal, work } = run;
+  return (await perplexity(model, windows, signal, onProgress, work.path)).perplexity;
 }

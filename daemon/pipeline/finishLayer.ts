@@ -15,7 +15,7 @@ import {
 import { disposeLayer, type DecoderLayer } from "../model/index.ts";
 import type { LayerReport } from "../report.ts";
 import { matrixShape, ROLES, type Role } from "../vocabulary.ts";
-import { createStream, type StreamReader } from "./activations.ts";
+import { writeStream, type StreamReader } from "./activations.ts";
 import { propagate } from "./collect.ts";
 import { readFoldedLayer, reorderedLayer } from "./denseLayer.ts";
 import { writeLayerFile, type SelfTestStreams } from "./layerFile.ts";
@@ -59,14 +59,14 @@ export async function finishLayer(
 
   const dense = await readFoldedLayer(model, i);
   const denseMetric = await learned.metrics.load(i);
-  const before = await describeBefore(run, dense.matrices, denseMetric, cells);
+  const before = await describeBefore(run, i, dense.matrices, denseMetric, cells);
   const denseStream = advance(model, boundary.selfTest.dense, i, dense);
 
   // From here on the neurons stand in their new order; the self-test shows that this changes nothing.
   const neurons = learned.neurons?.[i - scope.first] ?? null;
   const folded = reorderedLayer(dense, neurons);
   const metric = neurons ? permuteMetric(denseMetric, neurons) : denseMetric;
-  const figures = await figuresOf(run, folded.matrices, metric, rotation);
+  const figures = await figuresOf(run, i, folded.matrices, metric, rotation);
   const rotated = rotatedLayer(run, folded, rotation, boundary.basis, i === scope.first);
   disposeLayer(folded);
   const rotatedStream = advance(model, boundary.selfTest.rotated, i, rotated);
@@ -77,17 +77,18 @@ export async function finishLayer(
   disposeLayer(rotated);
   if (metric !== denseMetric && metric.method !== "magnitude") metric.down.dispose();
   learned.metrics.release(denseMetric);
-  await learned.metrics.drop(i);
 
   const stream = await passOn(run, i, boundary.stream, pruned.layer);
+  const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned.layer);
   disposeLayer(pruned.layer);
   const report = layerReport(run, i, before, { figures, pictures }, pruned, learned);
   const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
-  const selfTest = { dense: denseStream, rotated: rotatedStream };
+  const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
   const file = run.work.layer(i);
   await writeLayerFile(file, pruned.stored, rotation, selfTest, { report, fallbacks });
 
-  // Only now: a run killed before this line begins layer i again, from its own stream.
+  // Only now: a run killed before this line begins layer i again, from its own stream and metric.
+  await learned.metrics.drop(i);
   await boundary.stream?.close();
   await rm(run.work.stream(i), { force: true });
   boundary.basis?.dispose();
@@ -103,26 +104,34 @@ interface Described {
 
 async function describeBefore(
   run: Run,
+  index: number,
   matrices: LayerMatrices,
   metric: LayerMetric,
   cells: number,
 ): Promise<Described> {
   const { shape } = run.model.config;
   const identity = identityRotation(shape);
-  const figures = await figuresOf(run, matrices, metric, identity);
+  const figures = await figuresOf(run, index, matrices, metric, identity);
   disposeRotation(identity);
-  const pictures = await picturesBefore(matrices, metric, shape, run.recipe.pattern, cells);
+  const pictures = await picturesBefore(
+    matrices,
+    metric,
+    shape,
+    run.budget.layerPattern(index),
+    cells,
+  );
   return { figures, pictures };
 }
 
 async function figuresOf(
   run: Run,
+  index: number,
   matrices: LayerMatrices,
   metric: LayerMetric,
   rotation: Rotation,
 ): Promise<LayerFigures> {
   const { shape } = run.model.config;
-  const problem = createLayerProblem(matrices, metric, shape, run.recipe.pattern);
+  const problem = createLayerProblem(matrices, metric, shape, run.budget.layerPattern(index));
   const figures = await measure(problem, rotation);
   problem.dispose();
   return figures;
@@ -138,12 +147,12 @@ async function passOn(
   if (!stream || i + 1 >= run.model.config.layers) return null;
   const { progress, context, signal } = run;
   progress.start("propagate", i);
-  const target = await createStream(run.work.stream(i + 1), stream.shape);
   const onProgress = (share: number) => {
     progress.at(share);
   };
-  await propagate(stream, target, { layer, index: i, context, signal, onProgress });
-  return target.commit();
+  return writeStream(run.work.stream(i + 1), stream.shape, (target) =>
+    propagate(stream, target, { layer, index: i, context, signal, onProgress }),
+  );
 }
 
 function layerReport(

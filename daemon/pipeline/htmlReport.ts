@@ -21,6 +21,12 @@ export function renderComparison(report: ComparisonReport): string {
   return page(`${report.title}: DenoiseRotator comparison`, { kind: "comparison", report });
 }
 
+/** Asked before a run, not after it. @throws {DenoiseError} `pipeline/report-not-built` */
+export function assertReportBuilt(): void {
+  asset("report.js");
+  asset("report.css");
+}
+
 function page(title: string, payload: unknown): string {
   const script = asset("report.js");
   const style = asset("report.css");

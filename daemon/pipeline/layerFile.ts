@@ -15,6 +15,8 @@ export interface SelfTestStreams {
   readonly dense: tf.Tensor3D;
   /** Through the rotated, unpruned layers; in the basis of the layer just passed. */
   readonly rotated: tf.Tensor3D;
+  /** Through the layers as they are stored, in the same basis. */
+  readonly pruned: tf.Tensor3D;
 }
 
 export interface FinishedLayer {
@@ -24,6 +26,7 @@ export interface FinishedLayer {
 
 const DENSE = "work.selftest.dense";
 const ROTATED = "work.selftest.rotated";
+const PRUNED = "work.selftest.pruned";
 
 export async function writeLayerFile(
   path: string,
@@ -36,6 +39,7 @@ export async function writeLayerFile(
     ...(await rotationTensors(rotation)),
     await floatTensor(DENSE, streams.dense),
     await floatTensor(ROTATED, streams.rotated),
+    await floatTensor(PRUNED, streams.pruned),
   ];
   await writeSafetensors(path, [...outputs, ...work], { finished: JSON.stringify(finished) });
 }
@@ -65,6 +69,7 @@ export async function openLayerFile(path: string): Promise<LayerFile> {
       return {
         dense: (await readTensor(file, DENSE)) as tf.Tensor3D,
         rotated: (await readTensor(file, ROTATED)) as tf.Tensor3D,
+        pruned: (await readTensor(file, PRUNED)) as tf.Tensor3D,
       };
     },
     close: () => file.close(),

@@ -15,7 +15,7 @@ import { openLayerFile, type SelfTestStreams } from "./layerFile.ts";
 import { scopes } from "./recipe.ts";
 import type { Run } from "./run.ts";
 import { learnScope } from "./scopeRotation.ts";
-import { startSelfTest } from "./selfTest.ts";
+import { selfTestIds, startSelfTest } from "./selfTest.ts";
 
 export interface LayersResult {
   readonly reports: readonly LayerReport[];
@@ -68,7 +68,7 @@ async function enter(
     return {
       stream: await calibrationStream(run, windows, 0),
       basis: null,
-      selfTest: await startSelfTest(run.model, windows?.[0] ?? null),
+      selfTest: await startSelfTest(run.model, selfTestIds(run.model, windows?.[0] ?? null)),
     };
   }
   const file = await openLayerFile(run.work.layer(i - 1));
@@ -76,7 +76,10 @@ async function enter(
   const selfTest = await file.readStreams();
   await file.close();
   rotation.r2.dispose();
-  return { stream: await calibrationStream(run, windows, i), basis: rotation.r1, selfTest };
+  const rotated = run.recipe.rotation.kind !== "none";
+  if (!rotated) rotation.r1.dispose();
+  const stream = await calibrationStream(run, windows, i);
+  return { stream, basis: rotated ? rotation.r1 : null, selfTest };
 }
 
 /** The stream that enters layer `i`: embedded for the first, else left by the layer before. */

@@ -74,7 +74,9 @@ async function writeMetric(path: string, metric: LayerMetric): Promise<void> {
 
 /** @throws pipeline/corrupt-work */
 async function readMetric(path: string): Promise<LayerMetric> {
-  const file = await openCheckpoint(path);
+  const file = await openCheckpoint(path).catch((cause: unknown) => {
+    throw corruptWork(path, cause instanceof Error ? cause.message : "unreadable");
+  });
   try {
     const { method, floor } = file.metadata;
     if (method === "magnitude") return { method };

@@ -3,6 +3,11 @@ import type { DeviceRequest } from "../backend/index.ts";
 import type { RotationScope } from "../report.ts";
 import type { Objective, Pattern, PruneMethod } from "../vocabulary.ts";
 
+export type ProfileChoice =
+  | { readonly kind: "uniform" }
+  | { readonly kind: "owl" }
+  | { readonly kind: "file"; readonly path: string };
+
 export interface PruneOptions {
   /** Hugging Face folder, its `config.json`, a `.safetensors` file or its index. */
   readonly checkpoint: string;
@@ -10,6 +15,8 @@ export interface PruneOptions {
   readonly out: string;
   readonly method?: PruneMethod;
   readonly pattern?: Pattern;
+  /** How an unstructured share is spread over the layers; default uniform. A file holds one ratio for each layer. */
+  readonly sparsityProfile?: ProfileChoice;
   readonly rotation?: RotationScope;
   readonly objective?: Objective;
   readonly steps?: number;

@@ -1,10 +1,5 @@
 /** What each tensor of the input becomes, decided from headers: the output's exact header before any work. */
-import {
-  isWeightDType,
-  type DType,
-  type TensorEntry,
-  type WeightDType,
-} from "../checkpoint/index.ts";
+import { isWeightDType, type DType, type WeightDType } from "../checkpoint/index.ts";
 import {
   boundaryName,
   EMBEDDING,
@@ -13,12 +8,13 @@ import {
   inputNormName,
   postAttentionNormName,
   biasName,
-  weightName,
+  storedMatrices,
   type Model,
 } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
-import { prunedCount, ROLES, type Pattern, type Role } from "../vocabulary.ts";
+import type { Role } from "../vocabulary.ts";
 import type { PlannedTensor, TensorFate } from "./plan.ts";
+import type { Budget } from "./profile.ts";
 import { scopes } from "./recipe.ts";
 
 /** Layers `i ≥ 1` at which R1 changes: they get a boundary matrix. */
@@ -33,26 +29,24 @@ export function turnedBiases(recipe: Recipe): readonly Role[] {
   return recipe.regroup ? ["v", "o", "down", "gate", "up"] : ["v", "o", "down"];
 }
 
-/** Zeros the pattern asks of a matrix: exact, by count. */
-export function plannedZeros(
-  pattern: Pattern,
-  rows: number,
-  cols: number,
-  perRow: boolean,
-): number {
-  if (pattern.kind === "nm") return (rows * cols * (pattern.of - pattern.keep)) / pattern.of;
-  const { share } = pattern;
-  return perRow ? rows * prunedCount(share, cols) : prunedCount(share, rows * cols);
-}
-
-/** In the order the output is laid out: the input's tensors, then what is added. */
-export function planTensors(model: Model, recipe: Recipe): PlannedTensor[] {
+/**
+ * In the order the output is laid out: the input's tensors, then what is added.
+ * @param budget what each matrix has to give; only counts of zeros depend on it
+ */
+export function planTensors(model: Model, recipe: Recipe, budget: Budget): PlannedTensor[] {
   const { checkpoint, config, ends } = model;
   const { d } = config.shape;
   const rotated = recipe.rotation.kind !== "none";
   const fates = new Map<string, TensorFate>();
+  const zeros = new Map<string, number>();
   for (let i = 0; i < config.layers; i++) {
-    for (const role of ROLES) fates.set(weightName(i, role), "pruned");
+    for (const { name, roles } of storedMatrices(config, i)) {
+      fates.set(name, "pruned");
+      zeros.set(
+        name,
+        roles.reduce((sum, role) => sum + budget.zeros(i, role), 0),
+      );
+    }
     fates.set(inputNormName(i), "folded");
     fates.set(postAttentionNormName(i), "folded");
     for (const role of turnedBiases(recipe)) {
@@ -60,8 +54,9 @@ export function planTensors(model: Model, recipe: Recipe): PlannedTensor[] {
     }
   }
   if (rotated) {
-    fates.set(ends.embedding, "rotated");
-    fates.set(ends.head, "rotated");
+    // Both, also where a tied checkpoint stores a head of its own: transformers would ignore it, and so do we.
+    fates.set(EMBEDDING, "rotated");
+    fates.set(HEAD, "rotated");
     fates.set(FINAL_NORM, "folded");
   }
 
@@ -75,7 +70,7 @@ export function planTensors(model: Model, recipe: Recipe): PlannedTensor[] {
       dtype: stored(entry.dtype),
       shape: entry.shape,
       fate,
-      zeros: fate === "pruned" ? zerosOf(entry, recipe) : 0,
+      zeros: zeros.get(entry.name) ?? 0,
     });
   }
   const has = (name: string) => checkpoint.tensors.has(name);
@@ -88,15 +83,10 @@ export function planTensors(model: Model, recipe: Recipe): PlannedTensor[] {
     if (!has(EMBEDDING)) add(EMBEDDING, ends.embedding, [config.vocabSize, d]);
     if (!has(HEAD)) add(HEAD, ends.head, [config.vocabSize, d]);
     for (const i of boundaryLayers(recipe, config.layers)) {
-      add(boundaryName(i), weightName(i, "q"), [d, d]);
+      add(boundaryName(i), storedMatrices(config, i)[0]?.name ?? ends.head, [d, d]);
     }
   }
   return planned;
-}
-
-function zerosOf(entry: TensorEntry, recipe: Recipe): number {
-  const [rows = 0, cols = 0] = entry.shape;
-  return plannedZeros(recipe.pattern, rows, cols, recipe.method === "wanda");
 }
 
 export function outputDtype(recipe: Recipe, inputDtype: WeightDType): WeightDType {

@@ -28,6 +28,8 @@ export interface Plan {
   /** Estimates, bytes. `deviceMemory` is what the numeric backend holds at its peak. */
   readonly deviceMemory: number;
   readonly hostMemory: number;
+  /** The largest single tensor on the device, bytes. */
+  readonly largestTensor: number;
   /** Free disk needed beside the output while it runs, and bytes of the finished output. */
   readonly workDisk: number;
   readonly outputDisk: number;

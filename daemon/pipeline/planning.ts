@@ -1,7 +1,7 @@
 /** The plan of a run, from headers alone; and the refusal of what cannot work, before any work. */
-import { statfs } from "node:fs/promises";
+import { readdir, stat, statfs } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { totalmem } from "node:os";
 import type { Checkpoint, ShardPlan } from "../checkpoint/index.ts";
 import type { Model } from "../model/index.ts";
@@ -12,6 +12,7 @@ import { footprint, forwardFlops, layerWork } from "./estimate.ts";
 import type { PruneOptions } from "./options.ts";
 import { boundaryLayers, planTensors } from "./outputPlan.ts";
 import type { Plan, PlannedTensor } from "./plan.ts";
+import { plannedBudget } from "./profile.ts";
 import { DEFAULTS } from "./recipe.ts";
 import { workPath } from "./workFolder.ts";
 
@@ -29,11 +30,15 @@ export async function makePlan(
 ): Promise<Planned> {
   const { checkpoint, config } = model;
   const { shape, layers } = config;
-  const tensors = planTensors(model, recipe);
+  const tensors = planTensors(model, recipe, plannedBudget({ recipe, shape, layers }));
   const shards = planOutput(tensors, checkpoint, options.maxShardBytes ?? DEFAULTS.maxShardBytes);
   const size = footprint({ shape, layers, recipe }, shards.totalBytes);
+  const evaluated = options.evaluation && recipe.rotation.kind !== "none";
+  // The baseline is a second output, with its work, in this one's work folder.
+  const copies = evaluated && options.evaluation?.baseline !== false ? 2 : 1;
+  const there = await diskUse(workPath(out));
   const work = layerWork({ shape, recipe });
-  const perLayer = work.collect + work.rotate + work.prune + work.propagate;
+  const perLayer = work.profile + work.collect + work.rotate + work.prune + work.propagate;
   const plan: Plan = {
     checkpoint: checkpoint.root,
     output: out,
@@ -46,7 +51,8 @@ export async function makePlan(
     files: shards.files.map((file) => file.name),
     deviceMemory: size.deviceMemory,
     hostMemory: size.hostMemory,
-    workDisk: size.workDisk,
+    largestTensor: size.largestTensor,
+    workDisk: Math.max(0, size.workDisk * copies + shards.totalBytes * (copies - 1) - there),
     outputDisk: shards.totalBytes,
     freeDisk: await freeDisk(out),
     flops: layers * perLayer + 2 * layers * forwardFlops(shape, 1, 64),
@@ -57,19 +63,38 @@ export async function makePlan(
 }
 
 /** @throws pipeline/not-enough-disk, pipeline/not-enough-memory */
-export function refuseImpossible(plan: Plan, maxTensorBytes: number): void {
+export function refuseImpossible(
+  plan: Plan,
+  device: { readonly maxTensorBytes: number; readonly maxTotalBytes: number },
+): void {
   const disk = plan.workDisk + plan.outputDisk;
   if (disk > plan.freeDisk) throw notEnoughDisk(dirname(plan.output), disk, plan.freeDisk);
-  const memory = plan.deviceMemory + plan.hostMemory;
-  if (memory > totalmem()) throw notEnoughMemory("memory", memory, totalmem());
-  const largest = plan.tensors.reduce(
-    (most, t) =>
-      t.fate === "pruned" ? Math.max(most, 4 * (t.shape[0] ?? 0) * (t.shape[1] ?? 0)) : most,
-    0,
-  );
-  if (largest > maxTensorBytes) {
-    throw notEnoughMemory("memory in one piece on this device", largest, maxTensorBytes);
+  if (plan.deviceMemory > device.maxTotalBytes) {
+    throw notEnoughMemory("memory on this device", plan.deviceMemory, device.maxTotalBytes);
   }
+  const memory = plan.deviceMemory + plan.hostMemory;
+  const available = availableMemory();
+  if (memory > available) throw notEnoughMemory("memory", memory, available);
+  if (plan.largestTensor > device.maxTensorBytes) {
+    const what = "memory in one piece on this device";
+    throw notEnoughMemory(what, plan.largestTensor, device.maxTensorBytes);
+  }
+}
+
+/** The machine's memory, or what a container leaves of it. */
+function availableMemory(): number {
+  const allowed = process.constrainedMemory();
+  return allowed > 0 ? Math.min(allowed, totalmem()) : totalmem();
+}
+
+/** Bytes of an unfinished run's files, which a resumed one need not write again. */
+async function diskUse(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  let bytes = 0;
+  for (const entry of entries) {
+    if (entry.isFile()) bytes += (await stat(join(folder, entry.name))).size;
+  }
+  return bytes;
 }
 
 async function freeDisk(out: string): Promise<number> {

@@ -2,7 +2,6 @@
  * The main job, told in order: open and understand the checkpoint, plan, embed the calibration windows, then layer by
  * layer rotate and prune, put the output together, test it, and let it appear under its name.
  */
-import { basename } from "node:path";
 import { openBackend, type Backend } from "../backend/index.ts";
 import {
   assertOutputAllowed,
@@ -10,11 +9,12 @@ import {
   fingerprint,
   isWeightDType,
   openCheckpoint,
+  type WeightDType,
 } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
 import { disposeRotation } from "../method/index.ts";
 import { disposeContext, openModel, sequenceContext, type Model } from "../model/index.ts";
-import { REPORT_SCHEMA, type PerplexityRow, type Recipe, type RunReport } from "../report.ts";
+import type { Recipe, RunReport } from "../report.ts";
 import {
   checkVocabulary,
   largestId,
@@ -26,21 +26,26 @@ import { VERSION } from "../version.ts";
 import { writeCompanions, writeCopies, writeLayers } from "./commit.ts";
 import { writeRotatedEnds } from "./ends.ts";
 import { cancelled } from "./errors.ts";
-import { forwardFlops, layerWork } from "./estimate.ts";
 import { evaluationOf, measurePerplexities, type Evaluation } from "./evaluation.ts";
 import type { RunListener, Stage } from "./events.ts";
-import { renderRunReport } from "./htmlReport.ts";
+import { assertReportBuilt, renderRunReport } from "./htmlReport.ts";
+import { finishedOutput } from "./finishedOutput.ts";
 import { pruneLayers, type LayersResult } from "./layers.ts";
 import type { PruneOptions } from "./options.ts";
+import { layerRatios } from "./outliers.ts";
+import { planTensors } from "./outputPlan.ts";
 import type { Plan } from "./plan.ts";
-import { makePlan, parameterCount, refuseImpossible, type Planned } from "./planning.ts";
+import { makePlan, refuseImpossible, type Planned } from "./planning.ts";
+import { createBudget } from "./profile.ts";
 import { Progress } from "./progress.ts";
-import { calibrationFiles, resolveRecipe, scopes } from "./recipe.ts";
+import { calibrationFiles, resolveRecipe } from "./recipe.ts";
 import { reopen } from "./reopen.ts";
 import type { Run } from "./run.ts";
-import { disposeStreams, finishSelfTest } from "./selfTest.ts";
+import { runReport } from "./runReport.ts";
+import { disposeStreams, finishSelfTest, selfTestIds } from "./selfTest.ts";
 import { speedOf } from "./speed.ts";
-import { openWorkFolder } from "./workFolder.ts";
+import { weigh } from "./weigh.ts";
+import { hasRun, openWorkFolder, workPath } from "./workFolder.ts";
 
 export interface PruneResult {
   readonly output: string;
@@ -55,11 +60,11 @@ export async function planPrune(options: PruneOptions, signal: AbortSignal): Pro
     const model = openModel(checkpoint);
     const { recipe, notes } = resolveRecipe(options, model);
     const out = await assertOutputAllowed(options.out, checkpoint.root);
-    if (recipe.method !== "magnitude") calibrationFiles(options, checkpoint.root);
+    await readInputs(options, model, recipe, signal);
     const { plan } = await makePlan(options, out, model, recipe, notes);
     const backend = await openBackend(options.device ?? "auto");
     try {
-      refuseImpossible(plan, backend.maxTensorBytes);
+      refuseImpossible(plan, backend);
       return { ...plan, seconds: plan.flops / (await speedOf()) };
     } finally {
       await backend.dispose();
@@ -87,7 +92,9 @@ export async function prune(
   try {
     return await pruneOn(backend, options, listener, signal);
   } catch (error) {
-    if (signal.aborted && !(error instanceof DenoiseError)) throw cancelled(true);
+    if (signal.aborted && !(error instanceof DenoiseError)) {
+      throw cancelled(hasRun(workPath(options.out)));
+    }
     throw error;
   } finally {
     await backend.dispose();
@@ -101,24 +108,29 @@ export async function pruneOn(
   listener: RunListener,
   signal: AbortSignal,
 ): Promise<PruneResult> {
+  assertReportBuilt();
+  if (options.resume) {
+    const finished = await finishedOutput(options.out);
+    if (finished) return { ...finished, seconds: {} };
+  }
   const checkpoint = await openCheckpoint(options.checkpoint, { signal });
   try {
     const model = openModel(checkpoint);
     const { recipe, notes } = resolveRecipe(options, model);
     const out = await assertOutputAllowed(options.out, checkpoint.root);
-    const planned = await makePlan(options, out, model, recipe, notes);
+    const planned = await makePlan(options, out, model, recipe, [...notes, ...checkpoint.notes]);
     const { plan } = planned;
-    refuseImpossible(plan, backend.maxTensorBytes);
+    refuseImpossible(plan, backend);
     listener({ type: "plan", plan: { ...plan, seconds: plan.flops / (await speedOf()) } });
     const inputs = await readInputs(options, model, recipe, signal);
-    return await runPlanned(backend, options, { model, recipe, planned, inputs }, listener, signal);
+    return await runPlanned({ backend, options, model, recipe, planned, inputs, listener, signal });
   } finally {
     await checkpoint.close();
   }
 }
 
 interface Inputs {
-  /** Null for magnitude without calibration text. */
+  /** Null for magnitude, which looks at no activations. */
   readonly calibration: CalibrationSet | null;
   readonly evaluation: Evaluation | null;
 }
@@ -136,34 +148,29 @@ async function readInputs(
   if (recipe.method !== "magnitude") {
     const files = calibrationFiles(options, root);
     const tokenizer = await loadTokenizer(root);
-    calibration = await sampleCalibration(tokenizer, files, {
-      samples,
-      seqLen,
-      sampling,
-      seed,
-      field,
-      signal,
-    });
-    checkVocabulary(largestId(calibration.windows.map(largestId)), model.config.vocabSize);
+    const asked = { samples, seqLen, sampling, seed, field, signal };
+    calibration = await sampleCalibration(tokenizer, files, asked);
+    const largest = largestId(calibration.windows.map(largestId));
+    checkVocabulary(largest, model.config.vocabSize, tokenizer.file);
   }
   return { calibration, evaluation: await evaluationOf(options, model, signal) };
 }
 
+/** A run whose inputs are read and whose plan is made. */
 interface Prepared {
+  readonly backend: Backend;
+  readonly options: PruneOptions;
   readonly model: Model;
   readonly recipe: Recipe;
   readonly planned: Planned;
   readonly inputs: Inputs;
+  readonly listener: RunListener;
+  readonly signal: AbortSignal;
 }
 
-async function runPlanned(
-  backend: Backend,
-  options: PruneOptions,
-  { model, recipe, planned, inputs }: Prepared,
-  listener: RunListener,
-  signal: AbortSignal,
-): Promise<PruneResult> {
-  const { plan } = planned;
+async function runPlanned(prepared: Prepared): Promise<PruneResult> {
+  const { backend, options, model, recipe, planned, inputs, listener, signal } = prepared;
+  const { plan, shards } = planned;
   const { calibration, evaluation } = inputs;
   const source = await fingerprint(model.checkpoint);
   const identity = {
@@ -172,50 +179,37 @@ async function runPlanned(
     device: backend.description,
     recipe,
     calibration: calibration?.source.files.map((file) => file.sha256) ?? [],
+    field: options.field ?? null,
   };
   const work = await openWorkFolder(plan.output, identity, options.resume ?? false);
   const progress = new Progress(model.config.layers, listener);
   weigh(progress, model, recipe, evaluation);
-  const dtypes = new Map(plan.tensors.map((t) => [t.name, t.dtype]));
   const context = sequenceContext(model.config, recipe.seqLen);
-  const run: Run = {
-    model,
-    recipe,
-    dtypeOf(name) {
-      const dtype = dtypes.get(name);
-      if (!dtype || !isWeightDType(dtype)) throw new RangeError(`${name} is no planned weight`);
-      return dtype;
-    },
-    work,
-    context,
-    progress,
-    listener,
-    signal,
-  };
+  const dtypeOf = dtypesOf(plan);
+  const unbudgeted = { model, recipe, dtypeOf, work, context, progress, listener, signal };
   try {
-    const layers = await pruneLayers(run, calibration?.windows ?? null);
+    const windows = calibration?.windows ?? null;
+    const ratios = await layerRatios(unbudgeted, windows);
+    const budget = createBudget({ recipe, ...model.config }, ratios);
+    const run: Run = { ...unbudgeted, budget };
+    const layers = await pruneLayers(run, windows);
     progress.start("commit");
-    const writer = await CheckpointWriter.create(plan.output, planned.shards);
+    const writer = await CheckpointWriter.create(plan.output, shards);
+    let finished: { output: string; report: RunReport };
     try {
-      const report = await finish(
-        run,
-        backend,
-        plan,
-        inputs,
-        source.sha256,
-        layers,
-        writer,
-        options,
-      );
+      const report = await finish(run, prepared, layers, writer, source.sha256);
       await writer.writeFile("denoise-report.json", `${JSON.stringify(report, null, 1)}\n`);
       await writer.writeFile("denoise-report.html", renderRunReport(report));
-      const output = await writer.finish();
-      await work.remove();
-      return { output, report, seconds: progress.finish() };
+      finished = { output: await writer.finish(), report };
     } catch (error) {
       await writer.abort();
       throw error;
     }
+    await work.remove().catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      listener({ type: "note", text: `The work folder ${work.path} could not be removed: ${why}` });
+    });
+    return { ...finished, seconds: progress.finish() };
   } catch (error) {
     await work.release();
     throw error;
@@ -224,105 +218,88 @@ async function runPlanned(
   }
 }
 
-/** Everything behind the last layer: write, self-test, re-open, evaluate, report. */
-async function finish(
-  run: Run,
-  backend: Backend,
-  plan: Plan,
-  { calibration, evaluation }: Inputs,
-  sourceFingerprint: string,
-  layers: LayersResult,
-  writer: CheckpointWriter,
-  options: PruneOptions,
-): Promise<RunReport> {
-  const { model, recipe, signal } = run;
-  const rotated = recipe.rotation.kind !== "none";
-  const selfTest = await finishSelfTest(
-    model,
-    layers.selfTest,
-    rotated ? layers.lastRotation : null,
-  );
-  disposeStreams(layers.selfTest);
-  await writeLayers(run, writer);
-  await writeCopies(run, writer, plan.tensors);
-  if (rotated) await writeRotatedEnds(run, writer, layers.firstR1, layers.lastRotation.r1);
-  layers.firstR1.dispose();
-  disposeRotation(layers.lastRotation);
-  await writeCompanions(run, writer);
-
-  const reopened = await reopen(writer.staging, plan.tensors, signal);
-  const perplexity: readonly PerplexityRow[] = evaluation
-    ? await measurePerplexities(run, backend, evaluation, writer.staging, options)
-    : [];
-  const pruned = plan.tensors.filter((t) => t.fate === "pruned");
-  const prunable = pruned.reduce((sum, t) => sum + t.shape.reduce((a, b) => a * b, 1), 0);
-  return {
-    schema: REPORT_SCHEMA,
-    version: VERSION,
-    source: {
-      name: basename(model.checkpoint.root),
-      modelType: model.config.modelType,
-      layers: model.config.layers,
-      parameters: parameterCount(model.checkpoint),
-      fingerprint: sourceFingerprint,
-    },
-    device: backend.description,
-    recipe,
-    calibration: {
-      files: (calibration?.source.files ?? []).map(({ path, sha256, bytes }) => ({
-        name: basename(path),
-        sha256,
-        bytes,
-      })),
-      tokens: (calibration?.windows.length ?? 0) * recipe.seqLen,
-    },
-    layers: layers.reports,
-    total: {
-      prunable,
-      zeros: reopened.zeros,
-      sparsity: reopened.zeros / prunable,
-      bytes: writer.plan.tensorBytes,
-      boundaryParameters: plan.tensors
-        .filter((t) => t.name.endsWith("input_rotation.weight"))
-        .reduce((sum, t) => sum + (t.shape[0] ?? 0) ** 2, 0),
-      packedBytes: packedBytes(plan, reopened.zeros),
-    },
-    perplexity,
-    selfTest: { ...selfTest, reopened },
-    fallbacks: layers.fallbacks,
+function dtypesOf(plan: Plan): (name: string) => WeightDType {
+  const dtypes = new Map(plan.tensors.map((t) => [t.name, t.dtype]));
+  return (name) => {
+    const dtype = dtypes.get(name);
+    if (!dtype || !isWeightDType(dtype)) throw new RangeError(`${name} is no planned weight`);
+    return dtype;
   };
 }
 
-/** Kept values and their positions: 2 bits a kept value for 2:4 (as the hardware stores it), else one bit a weight. */
-function packedBytes(plan: Plan, zeros: number): number {
-  const { pattern } = plan.recipe;
-  const pruned = plan.tensors.filter((t) => t.fate === "pruned");
-  const elements = pruned.reduce((sum, t) => sum + t.shape.reduce((a, b) => a * b, 1), 0);
-  const elementBytes = pruned[0]?.dtype === "F32" ? 4 : 2;
-  const kept = elements - zeros;
-  const hardware = pattern.kind === "nm" && pattern.keep === 2 && pattern.of === 4;
-  return kept * elementBytes + (hardware ? kept * 2 : elements) / 8;
+/** Everything behind the last layer: self-test, write, re-open, evaluate, report. */
+async function finish(
+  run: Run,
+  { backend, options, planned: { plan }, inputs: { calibration, evaluation } }: Prepared,
+  layers: LayersResult,
+  writer: CheckpointWriter,
+  sourceFingerprint: string,
+): Promise<RunReport> {
+  const { model, recipe, signal } = run;
+  const { firstR1, lastRotation } = layers;
+  const rotated = recipe.rotation.kind !== "none";
+  const test = await finishSelfTest(model, layers.selfTest, rotated ? lastRotation : null);
+  disposeStreams(layers.selfTest);
+  await writeLayers(run, writer);
+  await writeCopies(run, writer, plan.tensors);
+  if (rotated) await writeRotatedEnds(run, writer, firstR1, lastRotation.r1);
+  firstR1.dispose();
+  disposeRotation(lastRotation);
+  await writeCompanions(run, writer);
+
+  const ids = selfTestIds(model, calibration?.windows[0] ?? null);
+  const expected = { ids, logits: test.expected, dtype: coarsest(plan) };
+  // OWL's counts were not known when the plan was made.
+  const promised = planTensors(model, recipe, run.budget);
+  const reopened = await reopen(writer.staging, promised, expected, signal);
+  const perplexity = evaluation
+    ? await measurePerplexities(run, evaluation, {
+        result: writer.staging,
+        unrotated: (onProgress) => pruneWithoutRotation(run, backend, options, onProgress),
+      })
+    : [];
+  return runReport(run, {
+    plan,
+    device: backend.description,
+    fingerprint: sourceFingerprint,
+    calibration,
+    layers,
+    bytes: writer.plan.tensorBytes,
+    selfTest: { ...test.measured, reopened },
+    perplexity,
+  });
 }
 
-function weigh(
-  progress: Progress,
-  model: Model,
-  recipe: Recipe,
-  evaluation: Evaluation | null,
-): void {
-  const { shape, layers } = model.config;
-  const work = layerWork({ shape, recipe });
-  for (const [first, end] of scopes(recipe.rotation, layers)) {
-    progress.weigh("rotate", first, (end - first) * work.rotate);
-    for (let i = first; i < end; i++) {
-      for (const stage of ["collect", "prune", "propagate"] as const) {
-        progress.weigh(stage, i, work[stage]);
-      }
-    }
-  }
-  const { windows, seqLen } = evaluation ?? { windows: [], seqLen: 1 };
-  const pass = layers * forwardFlops(shape, windows.length, seqLen);
-  const withoutRotation = work.collect + work.prune + work.propagate;
-  const baseline = evaluation?.baseline ? layers * withoutRotation + pass : 0;
-  progress.weigh("evaluate", null, 2 * pass + baseline);
+const BY_PRECISION: readonly WeightDType[] = ["BF16", "F16", "F32", "F64"];
+
+/** The least precise dtype among the output's weights. */
+function coarsest(plan: Plan): WeightDType {
+  return BY_PRECISION.find((dtype) => plan.tensors.some((t) => t.dtype === dtype)) ?? "F32";
+}
+
+/** The same run with `rotation none`, into the work folder; it resumes what an earlier try has left. */
+async function pruneWithoutRotation(
+  run: Run,
+  backend: Backend,
+  options: PruneOptions,
+  onProgress: (share: number) => void,
+): Promise<string> {
+  const out = run.work.scratch("unrotated");
+  const finished = await finishedOutput(out);
+  if (finished) return finished.output;
+  const { output } = await pruneOn(
+    backend,
+    {
+      ...options,
+      rotation: { kind: "none" },
+      evaluation: undefined,
+      out,
+      resume: hasRun(workPath(out)),
+    },
+    (event) => {
+      if (event.type === "progress") onProgress(event.fraction);
+    },
+    run.signal,
+  );
+  return output;
 }

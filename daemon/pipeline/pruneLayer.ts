@@ -5,11 +5,13 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { decodeFloats, encodeFloats, type TensorData } from "../checkpoint/index.ts";
 import {
+  dampedFactor,
   foldRotation,
   pruneMagnitude,
-  pruneSparseGpt,
   pruneWanda,
+  pruneWithFactor,
   rotateValueBias,
+  type DampedFactor,
   type Rotation,
 } from "../method/index.ts";
 import {
@@ -17,11 +19,12 @@ import {
   boundaryName,
   inputNormName,
   postAttentionNormName,
-  weightName,
+  storedMatrices,
+  weightPlace,
   type DecoderLayer,
 } from "../model/index.ts";
 import type { Fallback } from "../report.ts";
-import { INPUT_OF, PRUNE_GROUPS, ROLES, type Role } from "../vocabulary.ts";
+import { INPUT_OF, matrixShape, PRUNE_GROUPS, ROLES, type Role } from "../vocabulary.ts";
 import type { StreamReader } from "./activations.ts";
 import { collectHessians } from "./collect.ts";
 import { turnedBiases } from "./outputPlan.ts";
@@ -57,8 +60,14 @@ export function rotatedLayer(
     biases,
     inputNorm: folded.inputNorm.clone(),
     postAttentionNorm: folded.postAttentionNorm.clone(),
+    headNorms: clonedHeadNorms(folded),
     entry: run.recipe.rotation.kind === "none" || !first ? null : changeOfBasis(r1, basis),
   };
+}
+
+/** Queries and keys are not rotated, so their norms stay as they are. */
+function clonedHeadNorms({ headNorms }: DecoderLayer): DecoderLayer["headNorms"] {
+  return headNorms && { q: headNorms.q.clone(), k: headNorms.k.clone() };
 }
 
 /** `M` of `x Mᵀ` from the basis of the layer before into R1's: `Mᵀ = basisᵀ R1`. */
@@ -88,6 +97,7 @@ export async function pruneLayer(
   const { progress } = run;
   const stored: TensorData[] = [];
   const written: Partial<Record<Role, Float32Array>> = {};
+  const encoded = new Map<Role, Uint8Array>();
   const keep = async (name: string, t: tf.Tensor): Promise<Float32Array> => {
     const dtype = run.dtypeOf(name);
     const data = encodeFloats(dtype, await t.data<"float32">());
@@ -119,6 +129,7 @@ export async function pruneLayer(
     biases,
     inputNorm: rotated.inputNorm,
     postAttentionNorm: rotated.postAttentionNorm,
+    headNorms: rotated.headNorms,
     entry,
   });
 
@@ -134,43 +145,83 @@ export async function pruneLayer(
       },
     };
     const hessian = stream ? (await collectHessians(stream, [kind], passes))[kind] : null;
+    const prepared = await prepareInput(run, index, group, hessian, note);
     for (const role of group) {
-      const pruned = await pruneMatrix(run, index, role, matrices[role], hessian, note);
-      const values = await keep(weightName(index, role), pruned);
+      const pruned = pruneMatrix(run, index, role, matrices[role], prepared);
+      const dtype = run.dtypeOf(weightPlace(run.model.config, index, role).name);
+      const data = encodeFloats(dtype, await pruned.data<"float32">());
+      const values = decodeFloats(dtype, data);
+      encoded.set(role, data);
       pruned.dispose();
       written[role] = values;
       if (matrices[role] !== rotated.matrices[role]) matrices[role].dispose();
       matrices[role] = tf.tensor2d(values, matrices[role].shape);
     }
     hessian?.dispose();
+    prepared.damped?.factor.dispose();
   }
+  stored.push(...storedTensors(run, index, encoded));
   return {
     layer: {
       ...layer(),
       inputNorm: rotated.inputNorm.clone(),
       postAttentionNorm: rotated.postAttentionNorm.clone(),
+      headNorms: clonedHeadNorms(rotated),
     },
     stored,
     written: written as Record<Role, Float32Array>,
   };
 }
 
-async function pruneMatrix(
+/** The layer's matrices as the checkpoint lays them out: roles that share a tensor one below the other. */
+function storedTensors(
+  run: Run,
+  index: number,
+  encoded: ReadonlyMap<Role, Uint8Array>,
+): TensorData[] {
+  const { config } = run.model;
+  return storedMatrices(config, index).map(({ name, roles }) => {
+    const parts = roles.map((role) => encoded.get(role) ?? new Uint8Array());
+    const rows = roles.reduce((sum, role) => sum + matrixShape(role, config.shape)[0], 0);
+    const columns = matrixShape(roles[0] ?? "q", config.shape)[1];
+    const data = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
+    return { name, dtype: run.dtypeOf(name), shape: [rows, columns], data };
+  });
+}
+
+/** What the matrices of one group share: the Hessian of their input, for SparseGPT factorised. */
+interface PreparedInput {
+  readonly hessian: tf.Tensor2D | null;
+  readonly damped: DampedFactor | null;
+}
+
+async function prepareInput(
+  { recipe: { method, damping } }: Run,
+  layer: number,
+  [first]: readonly Role[],
+  hessian: tf.Tensor2D | null,
+  note: (fallback: Fallback) => void,
+): Promise<PreparedInput> {
+  if (method !== "sparsegpt" || !hessian || !first) return { hessian, damped: null };
+  const damped = await dampedFactor(hessian, damping);
+  if (damped.damping > damping) {
+    const what = `damping raised from ${damping} to ${damped.damping}: the Hessian was not positive definite`;
+    note({ layer, role: first, what });
+  }
+  return { hessian, damped };
+}
+
+function pruneMatrix(
   run: Run,
   layer: number,
   role: Role,
   w: tf.Tensor2D,
-  hessian: tf.Tensor2D | null,
-  note: (fallback: Fallback) => void,
-): Promise<tf.Tensor2D> {
-  const { method, pattern, blockSize, damping } = run.recipe;
+  { hessian, damped }: PreparedInput,
+): tf.Tensor2D {
+  const { method, blockSize } = run.recipe;
+  const pattern = run.budget.matrixPattern(layer, role);
   if (method === "magnitude") return pruneMagnitude(w, pattern).weights;
-  if (hessian === null) throw new RangeError(`${method} needs a Hessian`);
-  if (method === "wanda") return pruneWanda(w, hessian, pattern).weights;
-  const pruned = await pruneSparseGpt(w, hessian, { pattern, blockSize, damping });
-  if (pruned.damping > damping) {
-    const what = `damping raised from ${damping} to ${pruned.damping}: the Hessian was not positive definite`;
-    note({ layer, role, what });
-  }
-  return pruned.weights;
+  if (method === "wanda" && hessian) return pruneWanda(w, hessian, pattern).weights;
+  if (damped) return pruneWithFactor(w, damped, { pattern, blockSize }).weights;
+  throw new RangeError(`${method} needs a Hessian`);
 }

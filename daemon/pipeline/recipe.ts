@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { assertPatternFits, defaultLearningRate } from "../method/index.ts";
 import type { Model } from "../model/index.ts";
-import type { Recipe, RotationScope } from "../report.ts";
-import type { Objective } from "../vocabulary.ts";
-import { alreadyRotated, badOption, noCalibration } from "./errors.ts";
+import type { Recipe, RotationScope, SparsityProfile } from "../report.ts";
+import { patternName, type Objective, type Pattern, type PruneMethod } from "../vocabulary.ts";
+import { alreadyRotated, badOption, badProfile, noCalibration } from "./errors.ts";
 import type { PruneOptions } from "./options.ts";
+import { readProfileFile } from "./profileFile.ts";
 
 /** Defaults; those of the rotation are measured in docs/measurements.md. */
 export const DEFAULTS = {
@@ -41,7 +42,9 @@ export function resolveRecipe(options: PruneOptions, model: Model): ResolvedReci
   const notes: string[] = [];
   const objective = options.objective ?? DEFAULTS.objective;
   const rotation = resolveScope(options.rotation ?? DEFAULTS.rotation, config.layers);
-  const pattern = options.pattern ?? DEFAULTS.pattern;
+  const method = options.method ?? DEFAULTS.method;
+  const { pattern, profile, note } = resolveProfile(options, method, config.layers);
+  if (note !== null) notes.push(note);
   assertPatternFits(pattern, config.shape);
 
   let seqLen = options.seqLen ?? DEFAULTS.seqLen;
@@ -50,8 +53,9 @@ export function resolveRecipe(options: PruneOptions, model: Model): ResolvedReci
     seqLen = config.maxPositions;
   }
   const recipe: Recipe = {
-    method: options.method ?? DEFAULTS.method,
+    method,
     pattern,
+    profile,
     rotation,
     objective,
     steps: rotation.kind === "none" ? 0 : (options.steps ?? defaultSteps(objective)),
@@ -69,6 +73,63 @@ export function resolveRecipe(options: PruneOptions, model: Model): ResolvedReci
   checkRanges(recipe);
   return { recipe, notes };
 }
+
+interface ResolvedProfile {
+  readonly pattern: Pattern;
+  readonly profile: SparsityProfile;
+  readonly note: string | null;
+}
+
+/** How far the mean of a file's ratios may be from the share that is asked for beside it. */
+const MEAN_TOLERANCE = 5e-4;
+
+/**
+ * A file of ratios says by itself how much is deleted, if no pattern does.
+ * @throws pipeline/bad-option, pipeline/bad-profile
+ */
+function resolveProfile(
+  options: PruneOptions,
+  method: PruneMethod,
+  layers: number,
+): ResolvedProfile {
+  const choice = options.sparsityProfile ?? { kind: "uniform" };
+  const pattern = options.pattern ?? DEFAULTS.pattern;
+  if (choice.kind === "uniform") return { pattern, profile: choice, note: null };
+  const flag = "--sparsity-profile";
+  if (pattern.kind === "nm" && (choice.kind === "owl" || options.pattern)) {
+    throw badOption(
+      flag,
+      `with ${patternName(pattern)} every group of every layer gives the same, so there is nothing to spread; ` +
+        "ask for a share such as --sparsity 50%",
+    );
+  }
+  if (choice.kind === "owl") {
+    if (method === "magnitude") {
+      throw badOption(
+        flag,
+        "owl looks at activations, magnitude does not; take wanda or sparsegpt",
+      );
+    }
+    return { pattern, profile: choice, note: null };
+  }
+  const ratios = readProfileFile(choice.path, layers);
+  const mean = ratios.reduce((sum, ratio) => sum + ratio, 0) / layers;
+  if (pattern.kind === "unstructured" && Math.abs(mean - pattern.share) > MEAN_TOLERANCE) {
+    throw badProfile(
+      choice.path,
+      `deletes ${percent(mean)} in the mean, but --sparsity asks for ${patternName(pattern)}`,
+    );
+  }
+  const share = pattern.kind === "unstructured" ? pattern.share : mean;
+  const range = `${percent(Math.min(...ratios))} to ${percent(Math.max(...ratios))}`;
+  return {
+    pattern: { kind: "unstructured", share },
+    profile: { kind: "file", ratios },
+    note: `Layers are pruned by ${range}, ${percent(share)} in all, as ${choice.path} says.`,
+  };
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
 function resolveScope(scope: RotationScope, layers: number): RotationScope {
   if (scope.kind !== "every") return scope;
@@ -92,7 +153,13 @@ function checkRanges(r: Recipe): void {
   whole("--seed", r.seed, 0);
   if (!(r.learningRate > 0))
     throw badOption("--learning-rate", `${r.learningRate} is not positive`);
-  if (!(r.damping > 0)) throw badOption("--damping", `${r.damping} is not positive`);
+  if (!(r.damping > 0 && r.damping <= 1)) {
+    throw badOption("--damping", `${r.damping} is not above 0 and at most 1`);
+  }
+  if (r.pattern.kind === "nm" && r.blockSize < r.pattern.of) {
+    const group = `${r.pattern.keep}:${r.pattern.of}`;
+    throw badOption("--block-size", `${r.blockSize} columns hold no group of ${group}`);
+  }
 }
 
 /** Layers that share one R1, in order: `[first, end)`. */

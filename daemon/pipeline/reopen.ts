@@ -1,19 +1,30 @@
-/** The written folder read back as a stranger would: every planned tensor there, and every promised zero. */
-import { openCheckpoint, tensorStatistics } from "../checkpoint/index.ts";
+/**
+ * The written folder read back as a stranger would: every planned tensor there, every promised zero, and a window of
+ * text run through it.
+ */
+import { openCheckpoint, tensorStatistics, type WeightDType } from "../checkpoint/index.ts";
+import { openModel } from "../model/index.ts";
+import type { SelfTest } from "../report.ts";
 import { reopenFailed } from "./errors.ts";
 import type { PlannedTensor } from "./plan.ts";
+import { testReopened } from "./selfTest.ts";
 
-export interface Reopened {
-  readonly tensors: number;
-  readonly zeros: number;
+/** What the run knows of its self-test window. */
+export interface ExpectedLogits {
+  readonly ids: Int32Array;
+  /** `[T, V]` */
+  readonly logits: Float32Array;
+  /** Coarsest dtype that a rotated tensor was rounded to. */
+  readonly dtype: WeightDType;
 }
 
 /** @throws pipeline/reopen-failed */
 export async function reopen(
   folder: string,
   tensors: readonly PlannedTensor[],
+  expected: ExpectedLogits,
   signal: AbortSignal,
-): Promise<Reopened> {
+): Promise<SelfTest["reopened"]> {
   const checkpoint = await openCheckpoint(folder);
   try {
     let zeros = 0;
@@ -29,7 +40,9 @@ export async function reopen(
       }
       zeros += counted;
     }
-    return { tensors: checkpoint.tensors.size, zeros };
+    const { ids, logits, dtype } = expected;
+    const compared = await testReopened(openModel(checkpoint), ids, logits, dtype);
+    return { tensors: checkpoint.tensors.size, zeros, ...compared };
   } finally {
     await checkpoint.close();
   }

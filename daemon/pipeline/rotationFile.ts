@@ -89,6 +89,6 @@ export async function floatTensor(name: string, t: tf.Tensor): Promise<TensorDat
 /** @throws pipeline/corrupt-work */
 export async function readTensor(file: Checkpoint, name: string): Promise<tf.Tensor> {
   const entry = file.tensors.get(name);
-  if (!entry) throw corruptWork(file.root, `tensor ${name} is missing`);
+  if (!entry) throw corruptWork(file.files[0]?.path ?? file.root, `tensor ${name} is missing`);
   return tf.tensor(await file.readFloats(name), [...entry.shape]);
 }

@@ -23,7 +23,7 @@ export interface Layers {
 }
 
 export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore): Layers {
-  const { model, recipe } = run;
+  const { model, budget } = run;
   const { shape } = model.config;
   // Weights, and the stacks a problem makes of most of them.
   const resident = (end - first) * layerElements(shape) * 8 <= RESIDENT_BYTES;
@@ -40,7 +40,12 @@ export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore
       const layer = reorderedLayer(await readFoldedLayer(model, first + index), neurons);
       const stored = await metrics.load(first + index);
       const metric = neurons ? permuteMetric(stored, neurons) : stored;
-      const problem = createLayerProblem(layer.matrices, metric, shape, recipe.pattern);
+      const problem = createLayerProblem(
+        layer.matrices,
+        metric,
+        shape,
+        budget.layerPattern(first + index),
+      );
       owned.set(problem, () => {
         problem.dispose();
         if (metric !== stored && metric.method !== "magnitude") metric.down.dispose();

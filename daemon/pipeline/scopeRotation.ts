@@ -9,7 +9,7 @@ import { buildMetric, disposeRotation, splitRotation, type Rotation } from "../m
 import { disposeLayer, type DecoderLayer } from "../model/index.ts";
 import type { CurvePoint, Fallback } from "../report.ts";
 import { INPUT_KINDS } from "../vocabulary.ts";
-import { createStream, type StreamReader } from "./activations.ts";
+import { writeStream, type StreamReader } from "./activations.ts";
 import { collectHessians, propagate } from "./collect.ts";
 import { readFoldedLayer } from "./denseLayer.ts";
 import { learnRotations } from "./learnRotations.ts";
@@ -101,10 +101,13 @@ async function collectMetrics(
     await metrics.put(i, built.metric);
     if (i < end - 1) {
       // Inside a scope the next layer sees this one's dense output.
-      const target = await createStream(run.work.scratch(`dense-${i % 2}.f32`), stream.shape);
-      await propagate(stream, target, pass);
-      if (stream !== input.stream) await stream.close();
-      stream = await target.commit();
+      const source = stream;
+      const path = run.work.scratch(`dense-${i % 2}.f32`);
+      const next = await writeStream(path, source.shape, (target) =>
+        propagate(source, target, pass),
+      );
+      if (source !== input.stream) await source.close();
+      stream = next;
     }
     disposeLayer(folded);
   }

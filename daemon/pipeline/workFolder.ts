@@ -11,20 +11,18 @@
  *
  * Every file appears under its name only when it is whole, so the folder is resumable after a kill at any moment.
  */
-import { mkdir, open, readFile, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
+import { outputError } from "../checkpoint/index.ts";
 import type { PerplexityRow, Recipe } from "../report.ts";
-import {
-  corruptWork,
-  nothingToResume,
-  resumeMismatch,
-  runInProgress,
-  unfinishedRun,
-} from "./errors.ts";
+import { corruptWork, nothingToResume, resumeMismatch, unfinishedRun } from "./errors.ts";
+import { takeLock } from "./lock.ts";
 
 const FORMAT = 1;
+const RUN_FILE = "run.json";
+const LOCK = "lock";
 
 /** What a resumed run must have in common with the one it continues. */
 export interface RunIdentity {
@@ -34,6 +32,8 @@ export interface RunIdentity {
   readonly recipe: Recipe;
   /** SHA-256 of each calibration file. */
   readonly calibration: readonly string[];
+  /** Text field of JSONL and Parquet rows. */
+  readonly field: string | null;
 }
 
 export interface WorkFolder {
@@ -65,17 +65,19 @@ export async function openWorkFolder(
   resume: boolean,
 ): Promise<WorkFolder> {
   const path = workPath(out);
-  const runFile = join(path, "run.json");
+  const runFile = join(path, RUN_FILE);
   const exists = existsSync(runFile);
   if (exists && !resume) throw unfinishedRun(path);
   if (!exists && resume) throw nothingToResume(path);
-  await mkdir(path, { recursive: true });
-  await lock(path);
+  const release = await guarded(path, async () => {
+    await mkdir(path, { recursive: true });
+    return takeLock(join(path, LOCK));
+  });
   try {
     if (exists) await compareIdentity(runFile, identity);
-    else await writeJson(runFile, { format: FORMAT, ...identity });
+    else await startFresh(path, identity);
   } catch (error) {
-    await rm(join(path, "lock"), { force: true });
+    await release();
     throw error;
   }
 
@@ -96,13 +98,38 @@ export async function openWorkFolder(
       return rows.data;
     },
     writePerplexity: (rows) => writeJson(perplexityFile, rows),
-    release: () => rm(join(path, "lock"), { force: true }),
-    async remove() {
-      await rm(path, { recursive: true, force: true });
-      // Fails where other runs have their work there: then it stays.
-      await rmdir(dirname(path)).catch(() => undefined);
-    },
+    release,
+    remove: () => removeWork(path),
   };
+}
+
+/** Files of a run whose `run.json` is gone must not pass for this one's. */
+async function startFresh(path: string, identity: RunIdentity): Promise<void> {
+  for (const name of await readdir(path)) {
+    if (name !== LOCK) await rm(join(path, name), { recursive: true, force: true });
+  }
+  await guarded(path, () => writeJson(join(path, RUN_FILE), { format: FORMAT, ...identity }));
+}
+
+/** Whether an unfinished run lies at `path`. */
+export const hasRun = (path: string): boolean => existsSync(join(path, RUN_FILE));
+
+/** Removes a run's work, at once: half of it must not be found by the next. */
+export async function removeWork(path: string): Promise<void> {
+  const aside = `${path}.done`;
+  await rm(aside, { recursive: true, force: true });
+  await rename(path, aside);
+  await rm(aside, { recursive: true, force: true });
+  // Fails where other runs have their work there: then it stays.
+  await rmdir(dirname(path)).catch(() => undefined);
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw outputError(path, 0, error);
+  }
 }
 
 const perplexitySchema = z.array(
@@ -161,31 +188,4 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
     await handle.close();
   }
   await rename(partial, path);
-}
-
-/** The lock names its process, so that one left by a kill is recognised and taken over. */
-async function lock(path: string): Promise<void> {
-  const file = join(path, "lock");
-  for (;;) {
-    try {
-      const handle = await open(file, "wx");
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    }
-    const pid = Number(await readFile(file, "utf8").catch(() => ""));
-    if (pid > 0 && pid !== process.pid && isAlive(pid)) throw runInProgress(path, pid);
-    await rm(file, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
-  }
 }

@@ -19,6 +19,8 @@ export interface RecipeFile {
   readonly method?: PruneMethod;
   /** `"2:4"` keeps 2 of every 4; `"50%"`, `"0.5"` or `0.5` deletes a share. */
   readonly sparsity?: string | number;
+  /** `"uniform"`, `"owl"`, or a JSON file with one ratio for each layer. */
+  readonly sparsityProfile?: string;
   /** `"layer"`, `"every:K"`, `"global"` or `"none"`. */
   readonly rotation?: string;
   readonly objective?: Objective;

@@ -7,7 +7,7 @@ import type { PruneOptions } from "../pipeline/index.ts";
 import type { RecipeFile, RecipeSource } from "../protocol/recipes.ts";
 import { badOption, notJson, relativePath, tooLarge, unreadable } from "./errors.ts";
 import { recipeSchema } from "./schema.ts";
-import { bytesOf, patternOf, rotationOf } from "./words.ts";
+import { bytesOf, patternOf, profileOf, rotationOf } from "./words.ts";
 
 const MAX_RECIPE_BYTES = 2 ** 20;
 
@@ -67,12 +67,14 @@ export function withAbsolutePaths(recipe: RecipeFile, folder: string | null): Re
   };
   const all = (option: string, paths: string | readonly string[]): string[] =>
     listOf(paths).map((path) => one(option, path));
-  const { calibration, evaluation } = recipe;
+  const { calibration, evaluation, sparsityProfile } = recipe;
+  const hasFile = sparsityProfile !== undefined && profileOf(sparsityProfile).kind === "file";
   return {
     ...recipe,
     checkpoint: one("checkpoint", recipe.checkpoint),
     out: one("out", recipe.out),
     ...(calibration === undefined ? {} : { calibration: all("calibration", calibration) }),
+    ...(hasFile ? { sparsityProfile: one("sparsityProfile", sparsityProfile) } : {}),
     ...(evaluation === undefined
       ? {}
       : { evaluation: { ...evaluation, text: all("evaluation.text", evaluation.text) } }),
@@ -84,12 +86,14 @@ export const listOf = (paths: string | readonly string[]): readonly string[] =>
 
 /** @param recipe checked, with absolute paths */
 export function pruneOptions(recipe: RecipeFile): PruneOptions {
-  const { sparsity, rotation, calibration, maxShardSize, evaluation, ...same } = recipe;
+  const { sparsity, sparsityProfile, rotation, calibration, maxShardSize, evaluation, ...same } =
+    recipe;
   const pattern = sparsity === undefined ? null : patternOf(sparsity);
   const maxShardBytes = maxShardSize === undefined ? null : bytesOf(maxShardSize);
   return {
     ...same,
     ...(pattern === null ? {} : { pattern }),
+    ...(sparsityProfile === undefined ? {} : { sparsityProfile: profileOf(sparsityProfile) }),
     ...(rotation === undefined ? {} : { rotation: rotationOf(rotation) }),
     ...(calibration === undefined ? {} : { calibration: listOf(calibration) }),
     ...(maxShardBytes === null ? {} : { maxShardBytes }),

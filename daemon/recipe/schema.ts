@@ -126,6 +126,18 @@ export const recipeSchema = z
           { default: "2:4", examples: ["2:4", "4:8", "50%"] },
         ),
       ),
+    sparsityProfile: path
+      .optional()
+      .meta(
+        about(
+          "How a share is spread over the layers",
+          "`uniform` (default): every layer the same. `owl`: layers with more outliers among their Wanda scores keep " +
+            "more, within about 8 points of the share asked for (OWL); takes one more pass over the model and a method " +
+            "that calibrates. Or a JSON file with one ratio for each layer, relative to this file. The total is exact. " +
+            "Only for a share, not for N:M.",
+          { default: "uniform", examples: ["uniform", "owl", "./ratios.json"] },
+        ),
+      ),
     rotation: z
       .string()
       .regex(ROTATION_WORD)
@@ -171,7 +183,7 @@ export const recipeSchema = z
       .meta(
         about(
           "Steps of the rotation's optimizer",
-          "Default 200 for `pruned-mass`, 400 for `entropy`. The paper takes 2000 with an optimizer that needs about ten " +
+          "Default 200 for `pruned-mass`, 300 for `entropy`. The paper takes 2000 with an optimizer that needs about ten " +
             "times as many. Steps matter most for 2:4; at 50 % a few give nearly all of the gain.",
           { examples: [100, 200, 600] },
         ),

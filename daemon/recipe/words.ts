@@ -2,6 +2,7 @@
 import type { DeviceRequest } from "../backend/index.ts";
 import { parseSize } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
+import type { ProfileChoice } from "../pipeline/index.ts";
 import type { RotationScope } from "../report.ts";
 import type { Pattern } from "../vocabulary.ts";
 
@@ -18,6 +19,10 @@ export const DEVICE_WORDS = {
   webgpu: "webgpu",
   wasm: "wasm",
 } as const satisfies { [D in DeviceRequest]: D };
+
+/** Any other word than these two names a file. */
+export const profileOf = (word: string): ProfileChoice =>
+  word === "uniform" || word === "owl" ? { kind: word } : { kind: "file", path: word };
 
 const LARGEST_GROUP = 4096;
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The DenoiseRotator authors
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration of a LLaMA, Qwen2 or Mistral whose residual stream changes its basis between layers."""
+"""Configuration of a LLaMA, Qwen2, Qwen3, Mistral or Phi-3 whose residual stream changes its basis between layers."""
 
 from transformers import CONFIG_MAPPING, PretrainedConfig
 

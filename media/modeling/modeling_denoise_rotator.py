@@ -1,6 +1,6 @@
 # Copyright 2026 The DenoiseRotator authors
 # SPDX-License-Identifier: Apache-2.0
-"""A LLaMA, Qwen2 or Mistral whose residual stream changes its basis between layers.
+"""A LLaMA, Qwen2, Qwen3, Mistral or Phi-3 whose residual stream changes its basis between layers.
 
 Every layer was pruned in a basis of its own, chosen so that few weights matter in it. Where the basis changes, the
 stream is multiplied by one orthogonal matrix: layer i begins with x <- x M^T, M in
@@ -36,7 +36,9 @@ class DenoiseRotatorForCausalLM(PreTrainedModel, GenerationMixin):
     _no_split_modules = [
         "LlamaDecoderLayer",
         "Qwen2DecoderLayer",
+        "Qwen3DecoderLayer",
         "MistralDecoderLayer",
+        "Phi3DecoderLayer",
         "RotatedDecoderLayer",
     ]
     _skip_keys_device_placement = ["past_key_values"]

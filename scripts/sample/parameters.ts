@@ -100,6 +100,7 @@ export function layerOf(parameters: DeviceParameters, i: number): DecoderLayer {
     biases: {},
     inputNorm: vectorOf(parameters, inputNormName(i)),
     postAttentionNorm: vectorOf(parameters, postAttentionNormName(i)),
+    headNorms: null,
     entry: null,
   };
 }

@@ -15,6 +15,7 @@ function candidate(device: DeviceName, report: Partial<DeviceReport>, start?: Er
         : Promise.resolve({
             description: `${device}, blas ${blas ?? "unset"}`,
             maxTensorBytes: 1,
+            maxTotalBytes: 1,
             dispose: () => Promise.resolve(),
           }),
   };

@@ -165,7 +165,7 @@ export class Harness {
     for (const home of this.#homes.splice(0)) {
       const pid = (await highestSeat(home))?.record?.pid;
       if (pid !== undefined) await endProcess(pid, "SIGTERM");
-      await rm(home, { recursive: true, force: true });
+      await rm(home, { recursive: true, force: true, maxRetries: 3 });
     }
   }
 }

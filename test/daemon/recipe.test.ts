@@ -59,7 +59,7 @@ describe("words", () => {
 
 test("the defaults that hovers tell are those of the pipeline", () => {
   const { properties } = recipeJsonSchema() as {
-    properties: Record<string, { default?: unknown }>;
+    properties: Record<string, { default?: unknown; markdownDescription?: string }>;
   };
   const told = (name: string) => properties[name]?.default;
   const same = [
@@ -76,6 +76,10 @@ test("the defaults that hovers tell are those of the pipeline", () => {
     "device",
   ] as const;
   for (const name of same) expect([name, told(name)]).toEqual([name, DEFAULTS[name]]);
+  const { "pruned-mass": ours, entropy: papers } = DEFAULTS.steps;
+  expect(properties.steps?.markdownDescription).toContain(
+    `Default ${ours} for \`pruned-mass\`, ${papers} for \`entropy\``,
+  );
   const words: RecipeFile = { ...least, sparsity: "2:4", rotation: "layer", maxShardSize: "5GB" };
   expect([told("sparsity"), told("rotation"), told("maxShardSize")]).toEqual([
     words.sparsity,

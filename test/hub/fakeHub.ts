@@ -35,6 +35,10 @@ export interface Faults {
   corrupt: Map<string, number>;
   /** Answers of the hub before it works: status codes, in order. */
   statuses: { status: number; retryAfter?: string }[];
+  /** So many of the next lists and infos break off in the middle. */
+  brokenAnswers: number;
+  /** The second page of a list is on the other server, and empty. */
+  nextElsewhere: boolean;
   ignoreRange: boolean;
   /** Size in the list, whatever the content is. */
   listedSize: Map<string, number>;
@@ -74,6 +78,8 @@ export async function startHub(): Promise<FakeHub> {
     cut: new Map(),
     corrupt: new Map(),
     statuses: [],
+    brokenAnswers: 0,
+    nextElsewhere: false,
     ignoreRange: false,
     listedSize: new Map(),
     beforeBody: () => Promise.resolve(),
@@ -87,6 +93,10 @@ export async function startHub(): Promise<FakeHub> {
 
   const store = createServer((request, response) => {
     const path = record("store", request);
+    if (path === "/list") {
+      response.writeHead(200, { "Content-Type": "application/json" }).end("[]");
+      return;
+    }
     const [, hash = "", name = ""] = path.split("/");
     const found = repositories
       .flatMap(({ commits }) => Object.values(commits))
@@ -165,7 +175,7 @@ async function answer(
     return;
   }
   const [, verb, revision = "", rest = ""] =
-    /\/(revision|tree|paths-info|resolve)\/([^/]+|refs\/pr\/\d+)(?:\/(.*))?$/.exec(path) ?? [];
+    /\/(revision|tree|paths-info|resolve)\/(refs\/pr\/\d+|[^/]+)(?:\/(.*))?$/.exec(path) ?? [];
   const commit = repository.revisions[revision] ?? revision;
   const files = repository.commits[commit];
   if (files === undefined) {
@@ -173,6 +183,12 @@ async function answer(
     return;
   }
   const json = (value: unknown) => {
+    if (faults.brokenAnswers > 0) {
+      faults.brokenAnswers--;
+      response.writeHead(200, { "Content-Type": "application/json", "Content-Length": 1000 });
+      response.write('{"sha":', () => setTimeout(() => response.destroy(), 20));
+      return;
+    }
     response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(value));
   };
   const entry = ([name, bytes]: [string, Buffer]) => {
@@ -205,10 +221,12 @@ async function answer(
       const entries = Object.entries(files).filter(([name]) => !name.includes("/"));
       // Two pages, as the hub gives long lists.
       const page = new URL(request.url ?? "", "http://x").searchParams.get("cursor");
-      const half = Math.ceil(entries.length / 2);
+      const half = faults.nextElsewhere ? entries.length : Math.ceil(entries.length / 2);
       if (page === null) {
         const host = request.headers.host ?? "";
-        const next = `http://${host}${request.url ?? ""}&cursor=2`;
+        const next = faults.nextElsewhere
+          ? `${storeUrl}/list`
+          : `http://${host}${request.url ?? ""}&cursor=2`;
         response.setHeader("Link", `<${next}>; rel="next"`);
       }
       json([
@@ -258,6 +276,7 @@ async function answer(
       await sendContent(request, response, rest, bytes, faults);
       return;
     }
+    case undefined:
     default:
       refuse(response, 404, "NotFound");
   }

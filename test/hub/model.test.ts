@@ -5,10 +5,11 @@ import { hashFor } from "../../daemon/hub/checksum.ts";
 import { SOURCE_FILE, downloadModel } from "../../daemon/hub/index.ts";
 import type { DownloadProgress } from "../../daemon/hub/index.ts";
 import { sha256 } from "./fakeHub.ts";
-import { FIRST, MODEL, SECOND, contents, model, refusal, setUp } from "./setup.ts";
+import { DIGESTS, FIRST, MODEL, SECOND, contents, model, refusal, setUp } from "./setup.ts";
 
 const bench = setUp();
 const A = "model-00001-of-00002.safetensors";
+const B = "model-00002-of-00002.safetensors";
 
 const source = async (folder: string): Promise<Record<string, unknown>> =>
   JSON.parse(await readFile(join(folder, SOURCE_FILE), "utf8")) as Record<string, unknown>;
@@ -31,7 +32,7 @@ describe("a whole download", () => {
     const { hub, out, options } = bench();
     hub.repositories.push(model());
     const result = await downloadModel("org/tiny", out, options);
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
     expect(result).toMatchObject({ folder: out, repository: "org/tiny", commit: FIRST });
     expect(result.files.map(({ path }) => path).sort()).toEqual(Object.keys(MODEL).sort());
     expect(result.bytes).toBe(Object.values(MODEL).reduce((sum, { length }) => sum + length, 0));
@@ -134,7 +135,7 @@ describe("the revision", () => {
     expect(moved.code).toBe("hub/other-commit");
     expect(moved.message).toContain(`org/tiny@${FIRST}`);
     await downloadModel(`org/tiny@${FIRST}`, out, options);
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 });
 
@@ -149,7 +150,7 @@ describe("what breaks on the way", () => {
       { range: "bytes=100000-" },
       { range: "bytes=150000-" },
     ]);
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 
   test("one that breaks for good leaves a partial file, from which the next call goes on", async () => {
@@ -166,7 +167,7 @@ describe("what breaks on the way", () => {
     await downloadModel("org/tiny", out, options);
     expect(hub.bodies(A).map(({ range }) => range)).toContain("bytes=123456-");
     expect(hub.bodies(A).every(({ range }) => range === "bytes=123456-")).toBe(true);
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 
   test("an abort stops all files, keeps what has arrived, and the next call goes on from it", async () => {
@@ -195,7 +196,7 @@ describe("what breaks on the way", () => {
     hub.seen.length = 0;
     await downloadModel("org/tiny", out, options);
     expect(hub.bodies(A)[0]?.range).toBe("bytes=80000-");
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 
   test("a server that knows no ranges still completes a partial file", async () => {
@@ -204,7 +205,7 @@ describe("what breaks on the way", () => {
     hub.faults.cut.set(A, [100_000]);
     hub.faults.ignoreRange = true;
     await downloadModel("org/tiny", out, options);
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 
   test("content with a wrong checksum is thrown away and fetched again, large files and small", async () => {
@@ -213,7 +214,7 @@ describe("what breaks on the way", () => {
     hub.faults.corrupt.set(A, 1);
     hub.faults.corrupt.set("tokenizer.json", 1);
     await downloadModel("org/tiny", out, options);
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
     expect(hub.bodies(A).filter(({ server }) => server === "store")).toHaveLength(2);
     expect(hub.bodies("tokenizer.json")).toHaveLength(2);
   });
@@ -228,16 +229,27 @@ describe("what breaks on the way", () => {
     expect((await readdir(out)).filter((name) => name.startsWith(A))).toEqual([]);
   });
 
+  test("when one file fails, the others stop", { timeout: 15_000 }, async () => {
+    const { hub, out, options } = bench();
+    hub.repositories.push(model());
+    hub.faults.corrupt.set(A, 9);
+    // Without an end of its own: the download would wait for it for ever.
+    hub.faults.beforeBody = (name) =>
+      name === B ? new Promise(() => undefined) : Promise.resolve();
+    expect((await refusal(downloadModel("org/tiny", out, options))).code).toBe("hub/corrupt");
+  });
+
   test("a partial file that an earlier run left damaged is thrown away", async () => {
     const { hub, out, options } = bench();
     hub.repositories.push(model());
-    hub.faults.cut.set(A, Array<number>(20).fill(0));
+    // Nothing arrives of either shard, so that neither is finished.
+    for (const shard of [A, B]) hub.faults.cut.set(shard, Array<number>(20).fill(0));
     await refusal(downloadModel("org/tiny", out, options));
     hub.faults.cut.clear();
     await writeFile(join(out, `${A}.partial`), Buffer.alloc(1000));
-    await writeFile(join(out, "tokenizer.json.partial"), Buffer.alloc(1_000_000));
+    await writeFile(join(out, `${B}.partial`), Buffer.alloc(1_000_000));
     await downloadModel("org/tiny", out, options);
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 
   test("a finished folder is checked again, and only what is damaged is fetched", async () => {
@@ -255,7 +267,35 @@ describe("what breaks on the way", () => {
     await downloadModel("org/tiny", out, options);
     const fetched = new Set(hub.bodies().map(({ path }) => path.split("/").at(-1)));
     expect(fetched).toEqual(new Set([A, "tokenizer.json"]));
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
+  });
+
+  test("a list that breaks off is asked for again; one that always does is an error", async () => {
+    const { hub, work, options } = bench();
+    hub.repositories.push(model());
+    hub.faults.brokenAnswers = 3;
+    await downloadModel("org/tiny", join(work, "a"), options);
+    expect(await contents(join(work, "a"))).toEqual(DIGESTS);
+    hub.faults.brokenAnswers = 99;
+    const error = await refusal(downloadModel("org/tiny", join(work, "b"), options));
+    expect(error.code).toBe("hub/unexpected-answer");
+  });
+
+  test("a signal that is aborted before, or while the hub is asked", async () => {
+    const { hub, out, options } = bench();
+    hub.repositories.push(model());
+    const signal = AbortSignal.abort();
+    expect((await refusal(downloadModel("org/tiny", out, { ...options, signal }))).code).toBe(
+      "hub/cancelled",
+    );
+    expect(hub.seen).toEqual([]);
+    // While it waits to ask again.
+    hub.faults.statuses = [{ status: 503, retryAfter: "30" }];
+    const stop = new AbortController();
+    const running = downloadModel("org/tiny", out, { ...options, signal: stop.signal });
+    while (hub.faults.statuses.length > 0) await new Promise((done) => setTimeout(done, 5));
+    stop.abort();
+    expect((await refusal(running)).code).toBe("hub/cancelled");
   });
 
   test.each([[429, "0"] as const, [503, undefined] as const])(
@@ -266,7 +306,7 @@ describe("what breaks on the way", () => {
       const fault = { status, ...(retryAfter !== undefined && { retryAfter }) };
       hub.faults.statuses = [fault, fault];
       await downloadModel("org/tiny", join(work, "a"), options);
-      expect(await contents(join(work, "a"))).toEqual(MODEL);
+      expect(await contents(join(work, "a"))).toEqual(DIGESTS);
       hub.faults.statuses = Array.from({ length: 99 }, () => fault);
       const error = await refusal(downloadModel("org/tiny", join(work, "b"), options));
       expect(error.code).toBe("hub/unavailable");
@@ -282,10 +322,10 @@ describe("the folder and the disk", () => {
     hub.faults.listedSize.set(A, 8e15);
     const error = await refusal(downloadModel("org/tiny", out, options));
     expect(error.code).toBe("hub/disk-full");
-    expect(error.message).toMatch(/8000 TB|8e\+3 TB|are free/);
+    expect(error.message).toMatch(/8000 TB are still to be downloaded and .+ are free/);
     expect(hub.bodies(A)).toEqual([]);
     expect(await contents(out)).toEqual({
-      "model.safetensors.index.json": MODEL["model.safetensors.index.json"],
+      "model.safetensors.index.json": DIGESTS["model.safetensors.index.json"],
     });
   });
 

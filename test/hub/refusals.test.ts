@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { downloadModel } from "../../daemon/hub/index.ts";
 import { GOOD_TOKEN, startHub } from "./fakeHub.ts";
-import { MODEL, contents, model, refusal, setUp } from "./setup.ts";
+import { DIGESTS, contents, model, refusal, setUp } from "./setup.ts";
 
 const bench = setUp();
 
@@ -23,7 +23,7 @@ describe("access", () => {
     expect(withOther.code).toBe("hub/gated");
     expect(withOther.message).not.toContain("hf_other");
     await downloadModel("org/tiny", out, { ...options, token: GOOD_TOKEN });
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 
   test("a private model looks like none; a token that may see it opens it", async () => {
@@ -36,7 +36,7 @@ describe("access", () => {
     expect(other.code).toBe("hub/repository-missing");
     expect(existsSync(out)).toBe(false);
     await downloadModel("org/tiny", out, { ...options, token: GOOD_TOKEN });
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
   });
 
   test("a wrong token, a model and a revision that are not there", async () => {
@@ -82,6 +82,15 @@ describe("the token", () => {
     expect(authorizations(hub, "store")).toEqual(new Set([undefined]));
   });
 
+  test("is not taken along where a list goes on elsewhere", async () => {
+    const { hub, out, options } = bench();
+    hub.repositories.push(model());
+    hub.faults.nextElsewhere = true;
+    await downloadModel("org/tiny", out, { ...options, token: GOOD_TOKEN });
+    expect(hub.seen).toContainEqual(expect.objectContaining({ server: "store", path: "/list" }));
+    expect(authorizations(hub, "store")).toEqual(new Set([undefined]));
+  });
+
   test("comes from the option, the variables, the file they name, the login: in this order", async () => {
     const { hub, work, options } = bench();
     const file = join(work, "tokenFile");
@@ -124,7 +133,7 @@ describe("the hub's address", () => {
     hub.repositories.push(model());
     const env = { ...options.env, HF_ENDPOINT: `${hub.url}/` };
     await downloadModel("org/tiny", out, { ...options, endpoint: undefined, env });
-    expect(await contents(out)).toEqual(MODEL);
+    expect(await contents(out)).toEqual(DIGESTS);
     const mirror = { ...options, endpoint: `${hub.url}/mirror/` };
     await refusal(downloadModel("org/tiny", join(out, "2"), mirror));
     expect(hub.seen.at(-1)?.path).toMatch(/^\/mirror\/api\/models\/org\/tiny\/revision\//);

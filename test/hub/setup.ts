@@ -5,12 +5,16 @@ import { join } from "node:path";
 import { afterEach, beforeEach } from "vitest";
 import { DenoiseError } from "../../daemon/errors.ts";
 import type { HubOptions } from "../../daemon/hub/index.ts";
-import { content, startHub } from "./fakeHub.ts";
+import { content, sha256, startHub } from "./fakeHub.ts";
 import type { FakeHub, Repository } from "./fakeHub.ts";
 
 export const FIRST = "1".repeat(40);
 export const SECOND = "2".repeat(40);
 export const LARGE = /\.(safetensors|bin|gz|parquet|model)$/;
+
+/** SHA-256 by name: what {@link contents} of a folder are compared with. */
+export const digests = (files: Readonly<Record<string, Buffer>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(files).map(([name, bytes]) => [name, sha256(bytes)]));
 
 const A = "model-00001-of-00002.safetensors";
 const B = "model-00002-of-00002.safetensors";
@@ -33,6 +37,8 @@ export const MODEL: Readonly<Record<string, Buffer>> = {
   LICENSE: Buffer.from("Apache-2.0"),
   "USE_POLICY.md": Buffer.from("be good"),
 };
+export const DIGESTS = digests(MODEL);
+
 export const UNWANTED: Readonly<Record<string, Buffer>> = {
   ".gitattributes": Buffer.from("x"),
   "README.md": Buffer.from("x"),
@@ -101,12 +107,11 @@ export async function refusal(run: Promise<unknown>): Promise<DenoiseError> {
   throw new Error("nothing was refused");
 }
 
-/** Names and contents in a folder, but for the source file. */
-export async function contents(folder: string): Promise<Record<string, Buffer>> {
-  const names = (await readdir(folder)).filter((name) => !name.startsWith(".denoise"));
-  return Object.fromEntries(
-    await Promise.all(
-      names.sort().map(async (name) => [name, await readFile(join(folder, name))] as const),
-    ),
-  );
+/** Names and SHA-256 of the files in a folder, but for the source file. */
+export async function contents(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of (await readdir(folder)).sort()) {
+    if (!name.startsWith(".denoise")) found[name] = sha256(await readFile(join(folder, name)));
+  }
+  return found;
 }

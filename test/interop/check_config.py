@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from harness import case, close, engine_logits
 from models import COMMON, load, logits, random_ids
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config
 
 ROPE_KEYS = ["rope_parameters", "rope_theta", "rope_scaling"]
 
@@ -35,6 +35,14 @@ def llama(**options):
 
 def qwen2(**options):
     return Qwen2Config(**(COMMON | options))
+
+
+def qwen3(**options):
+    return Qwen3Config(**(COMMON | options))
+
+
+def phi3(**options):
+    return Phi3Config(**(COMMON | {"pad_token_id": None} | options))
 
 
 def mistral(**options):
@@ -81,6 +89,11 @@ add(f"qwen2, {KV} null", qwen2(**FOUR), {KV: None})
 add("qwen2, sliding window unused", qwen2(**SLIDING), {"use_sliding_window": False}, NO_TYPES)
 add("qwen2, sliding layers by max_window_layers", qwen2(**SLIDING), absent=NO_TYPES)
 add("qwen2, sliding layers by layer_types", qwen2(**SLIDING), TYPES)
+add("qwen3, head_dim absent", qwen3(head_dim=128), absent=["head_dim"])
+add("qwen3, sliding window unused", qwen3(**SLIDING), {"use_sliding_window": False}, NO_TYPES)
+add("qwen3, sliding layers by layer_types", qwen3(**SLIDING), TYPES)
+add(f"phi3, {KV} absent", phi3(**FOUR), absent=[*ROPE_KEYS, KV, "rms_norm_eps"])
+add("phi3, sliding_window null", phi3(), {"sliding_window": None})
 add(f"mistral, {KV} absent", mistral(**EIGHT), absent=[KV])
 add(f"mistral, {KV} null", mistral(**FOUR), {KV: None})
 add("mistral, sliding_window absent", mistral(), absent=["sliding_window"])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from harness import ROOT, case, cli, close, engine_logits, equal
 from models import FAMILIES, load, logits, random_ids, save, save_tokenizer, text
-from reference import MODULES, fold, forward, head_size, orthogonal, read_checkpoint, tensor_name
+from reference import MODULES, fold, forward, head_size, orthogonal, read_checkpoint, split, tensor_name
 from safetensors.numpy import save_file
 from transformers import AutoModelForCausalLM
 
@@ -72,6 +72,7 @@ def check_tensors(dense, out, rotation, method, sparsity):
     for i in BOUNDARIES[rotation]:
         m = after[f"model.layers.{i}.input_rotation.weight"]
         close(m @ m.T, np.eye(len(m)), 0.02, "M M^T")
+    after = split(json.loads((out / "config.json").read_text()), after)
     for i in range(LAYERS):
         for role in MODULES:
             check_zeros(after[tensor_name(i, role)], method, sparsity, f"layer {i} {role}")

@@ -8,7 +8,15 @@ import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig, PreTrainedTokenizerFast, Qwen2Config
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    MistralConfig,
+    Phi3Config,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 torch.set_num_threads(1)
 transformers.utils.logging.set_verbosity_error()
@@ -40,9 +48,14 @@ CONFIGS = {
     "llama": lambda: LlamaConfig(**COMMON, rope_theta=500000.0, rope_scaling=dict(LLAMA3_SCALING)),
     "qwen2": lambda: Qwen2Config(**COMMON, tie_word_embeddings=True, rope_theta=1000000.0),
     "qwen2-sliding": lambda: Qwen2Config(**COMMON, use_sliding_window=True, sliding_window=12, max_window_layers=1),
+    "qwen3": lambda: Qwen3Config(**COMMON, head_dim=24, tie_word_embeddings=True, rope_theta=1000000.0),
+    "qwen3-sliding": lambda: Qwen3Config(
+        **COMMON, head_dim=16, attention_bias=True, use_sliding_window=True, sliding_window=12, max_window_layers=1
+    ),
+    "phi3": lambda: Phi3Config(**COMMON, pad_token_id=None, sliding_window=12),
     "mistral": lambda: MistralConfig(**COMMON, sliding_window=12, head_dim=24),
 }
-FAMILIES = ["llama", "qwen2", "mistral"]
+FAMILIES = ["llama", "qwen2", "mistral", "qwen3", "phi3"]
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 

@@ -136,6 +136,41 @@ const families: [string, TinyOptions, (t: number, i: number) => number][] = [
     plainAngle(10000, 4),
   ],
   [
+    "qwen3, tied, heads wider than the stream",
+    { modelType: "qwen3", tied: true, shape: { ...TINY_SHAPE, headDim: 10 } },
+    plainAngle(10000, 10),
+  ],
+  [
+    "qwen3 with attention biases and a window by layer_types",
+    {
+      modelType: "qwen3",
+      biases: ["q", "k", "v", "o"],
+      config: {
+        attention_bias: true,
+        use_sliding_window: true,
+        sliding_window: 4,
+        layer_types: ["sliding_attention", "full_attention"],
+      },
+    },
+    plainAngle(10000, 4),
+  ],
+  ["phi3, fused projections", { modelType: "phi3" }, plainAngle(10000, 4)],
+  [
+    "phi3, window of 3, no grouping",
+    { modelType: "phi3", shape: { ...TINY_SHAPE, kvHeads: 4 }, config: { sliding_window: 3 } },
+    plainAngle(10000, 4),
+  ],
+  [
+    "llama in SmolLM's proportions: 9 heads over 3, tied",
+    { tied: true, shape: { d: 36, heads: 9, kvHeads: 3, headDim: 4, ffn: 96 } },
+    plainAngle(10000, 4),
+  ],
+  [
+    "llama in TinyLlama's proportions: 8 heads over 1, an FFN of 44 for a stream of 16",
+    { shape: { d: 16, heads: 8, kvHeads: 1, headDim: 2, ffn: 44 } },
+    plainAngle(10000, 2),
+  ],
+  [
     "mistral, heads wider than the stream",
     { modelType: "mistral", shape: { ...TINY_SHAPE, headDim: 10 } },
     plainAngle(10000, 10),

@@ -38,8 +38,36 @@ const cases: Record<string, Case> = {
   },
   "mixture of experts by name": {
     code: "model/unsupported-architecture",
-    says: "Supported: llama, qwen2, mistral",
+    says: "it is a mixture of experts",
     tiny: { config: { model_type: "mixtral" } },
+  },
+  "mixture of experts by its number of experts": {
+    code: "model/unsupported-architecture",
+    says: "expert by expert are not built yet",
+    tiny: { config: { model_type: "deepseek_v3", n_routed_experts: 256 } },
+  },
+  "norms behind attention and FFN": {
+    code: "model/unsupported-architecture",
+    says: "cannot be folded in without extra matrices",
+    tiny: { config: { model_type: "gemma2" } },
+  },
+  "RoPE on a part of each head": {
+    code: "model/unsupported-feature",
+    says: "partial_rotary_factor 0.75",
+    tiny: { modelType: "phi3", config: { partial_rotary_factor: 0.75 } },
+  },
+  "long-context RoPE": {
+    code: "model/unsupported-feature",
+    says: 'rope scaling "longrope"',
+    tiny: {
+      modelType: "phi3",
+      config: { rope_scaling: { type: "longrope", short_factor: [1, 1], long_factor: [1, 2] } },
+    },
+  },
+  "a fused tensor with rows of other heads": {
+    code: "model/shape-mismatch",
+    says: "qkv_proj.weight has shape [32, 16], but config.json says [24, 16]",
+    tiny: { modelType: "phi3", config: { num_key_value_heads: 1 } },
   },
   "config without sizes": {
     code: "model/bad-config",

@@ -1,7 +1,7 @@
 /** Laws of whole runs on tiny random checkpoints, in process, on the wasm backend. */
-import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import * as tf from "@tensorflow/tfjs-core";
@@ -9,10 +9,21 @@ import { openBackend, type Backend } from "../../daemon/backend/index.ts";
 import { openCheckpoint, type Checkpoint } from "../../daemon/checkpoint/index.ts";
 import { openModel } from "../../daemon/model/index.ts";
 import { perplexity } from "../../daemon/pipeline/evaluate.ts";
-import { pruneOn, silent, type PruneOptions, type RunEvent } from "../../daemon/pipeline/index.ts";
+import {
+  pruneOn,
+  silent,
+  type PruneOptions,
+  type RunEvent,
+  type Stage,
+} from "../../daemon/pipeline/index.ts";
 import type { RotationScope } from "../../daemon/report.ts";
-import type { Pattern, PruneMethod } from "../../daemon/vocabulary.ts";
-import { writeTinyModel, writeTinyText, type TinyOptions } from "../support/tinyModel.ts";
+import type { LayerShape, Pattern, PruneMethod } from "../../daemon/vocabulary.ts";
+import {
+  TINY_SHAPE,
+  writeTinyModel,
+  writeTinyText,
+  type TinyOptions,
+} from "../support/tinyModel.ts";
 
 const never = new AbortController().signal;
 let backend: Backend;
@@ -46,7 +57,11 @@ async function optionsFor(tiny: TinyOptions, more: Partial<PruneOptions>): Promi
 const run = (options: PruneOptions, listener = silent, signal = never) =>
   pruneOn(backend, options, listener, signal);
 
-const PRUNABLE = /(q|k|v|o|gate|up|down)_proj\.weight$/;
+const WIDE_HEADS: LayerShape = { ...TINY_SHAPE, headDim: 8 };
+/** SmolLM's proportions: 9 query heads over 3. */
+const SMOL: LayerShape = { d: 36, heads: 9, kvHeads: 3, headDim: 4, ffn: 96 };
+
+const PRUNABLE = /(q|k|v|o|gate|up|down|qkv|gate_up)_proj\.weight$/;
 
 /** Zeros of every aligned group of `of` along the input, the fewest of all groups. */
 async function fewestZeros(checkpoint: Checkpoint, name: string, of: number): Promise<number> {
@@ -60,6 +75,23 @@ async function fewestZeros(checkpoint: Checkpoint, name: string, of: number): Pr
 
 async function zerosOf(checkpoint: Checkpoint, name: string): Promise<number> {
   return (await checkpoint.readFloats(name)).filter((w) => w === 0).length;
+}
+
+/** In a fused tensor every projection is a matrix of its own to magnitude and SparseGPT; Wanda counts by row. */
+function unstructuredZeros(
+  method: PruneMethod,
+  share: number,
+  name: string,
+  [rows, cols]: readonly [number, number],
+): number {
+  if (method === "wanda") return rows * Math.floor(share * cols);
+  // Of TINY_SHAPE: 16 rows of q, 8 of k, 8 of v; 32 of gate, 32 of up.
+  const parts = name.includes("qkv_proj")
+    ? [16, 8, 8]
+    : name.includes("gate_up_proj")
+      ? [32, 32]
+      : [rows];
+  return parts.reduce((sum, part) => sum + Math.floor(share * part * cols), 0);
 }
 
 describe("exact zeros, a passed self-test and a readable output", () => {
@@ -82,6 +114,12 @@ describe("exact zeros, a passed self-test and a readable output", () => {
       LAYER,
       { biases: ["q", "k", "v", "o"], config: { attention_bias: true } },
     ],
+    ["sparsegpt", NM24, LAYER, { modelType: "qwen3", tied: true, shape: WIDE_HEADS, layers: 3 }],
+    ["wanda", HALF, { kind: "global" }, { modelType: "qwen3" }],
+    ["sparsegpt", NM24, { kind: "every", layers: 2 }, { modelType: "phi3", layers: 3 }],
+    ["wanda", HALF, LAYER, { modelType: "phi3", config: { sliding_window: 6 } }],
+    ["magnitude", { kind: "unstructured", share: 0.3 }, { kind: "global" }, { modelType: "phi3" }],
+    ["sparsegpt", NM24, LAYER, { tied: true, shape: SMOL }],
     ...scopes.map((scope): (typeof cases)[number] => ["sparsegpt", NM24, scope, { layers: 3 }]),
   ];
   test.each(cases)("%s %o rotation %o", async (method, pattern, rotation, tiny) => {
@@ -102,7 +140,7 @@ describe("exact zeros, a passed self-test and a readable output", () => {
         expect(await fewestZeros(checkpoint, name, pattern.of)).toBe(pattern.of - pattern.keep);
         expect(found).toBe((elements / pattern.of) * (pattern.of - pattern.keep));
       } else {
-        expect(found).toBe(method === "wanda" ? rows * Math.floor(cols / 2) : elements / 2);
+        expect(found).toBe(unstructuredZeros(method, pattern.share, name, [rows, cols]));
       }
     }
     expect(report.total.zeros).toBe(zeros);
@@ -121,13 +159,37 @@ describe("exact zeros, a passed self-test and a readable output", () => {
   });
 });
 
-test("rotation alone does not change the function: a pruned share of nothing evaluates as the dense model", async () => {
-  // 15 of 16 kept, and the one deleted of each group is put back by none: so use the self-test's own figure.
+test("the self-test compares two different computations, and the written folder gives the pruned logits", async () => {
   const options = await optionsFor({ layers: 4 }, { method: "wanda", pattern: NM24, steps: 60 });
-  const { report } = await run(options);
-  expect(report.selfTest.maxAbsLogit).toBeGreaterThan(1);
-  expect(report.selfTest.maxAbsDifference).toBeGreaterThan(0);
-  expect(report.selfTest.maxAbsDifference).toBeLessThan(1e-4);
+  const { selfTest } = (await run(options)).report;
+  expect(selfTest.maxAbsLogit).toBeGreaterThan(1);
+  expect(selfTest.maxAbsDifference).toBeGreaterThan(0);
+  expect(selfTest.maxAbsDifference).toBeLessThan(1e-4);
+  expect(selfTest.reopened.maxAbsDifference).toBeGreaterThan(0);
+  expect(selfTest.reopened.maxAbsDifference).toBeLessThan(1e-3);
+});
+
+test("a tied checkpoint that stores a head of its own is written once each", async () => {
+  const options = await optionsFor(
+    { tied: false, config: { tie_word_embeddings: true } },
+    {
+      method: "magnitude",
+    },
+  );
+  const { output } = await run(options);
+  const checkpoint = await openCheckpoint(output);
+  expect(checkpoint.config).toMatchObject({ tie_word_embeddings: false });
+  await checkpoint.close();
+});
+
+test("an output that is a link to an empty folder is filled where it points to", async () => {
+  const options = await optionsFor({}, { method: "magnitude" });
+  const target = join(folder, "elsewhere");
+  await mkdir(target);
+  await symlink(target, options.out);
+  const { output } = await run(options);
+  expect(output).toBe(target);
+  expect(existsSync(join(options.out, "config.json"))).toBe(true);
 });
 
 test("the output's perplexity is what the report says, with dense and unrotated beside it", async () => {
@@ -242,6 +304,75 @@ describe("stopping and resuming", () => {
       expect(await contents(options.checkpoint)).toEqual(input);
     },
   );
+
+  const stages: [Stage, RotationScope][] = (
+    ["collect", "rotate", "prune", "propagate", "commit", "evaluate"] as const
+  ).flatMap((stage): [Stage, RotationScope][] => [
+    [stage, LAYER],
+    [stage, { kind: "global" }],
+  ]);
+  test.each(stages)(
+    "stopped in the middle of %s, %o: resumed to the same bytes",
+    async (stage, rotation) => {
+      const evaluation = { files: [join(folder, "text.txt")], seqLen: 24, maxWindows: 4 };
+      const options = await optionsFor({}, { method: "sparsegpt", rotation, evaluation });
+      const whole = await run({ ...options, out: join(folder, "whole", "out") });
+      for (const occurrence of [1, 3, 6]) {
+        await rm(options.out, { recursive: true, force: true });
+        const stop = new AbortController();
+        let seen = 0;
+        const listener = (event: RunEvent) => {
+          if (event.type === "progress" && event.stage === stage) seen += 1;
+          if (seen === occurrence) stop.abort();
+        };
+        const stopped = await run(options, listener, stop.signal).then(
+          () => false,
+          () => true,
+        );
+        if (stopped) await run({ ...options, resume: true });
+        expect(await contents(options.out)).toEqual(await contents(whole.output));
+      }
+    },
+  );
+
+  test("a run killed behind its last rename only has to tidy up", async () => {
+    const options = await optionsFor({}, { method: "magnitude" });
+    const { report } = await run(options);
+    const work = join(folder, ".denoise-rotator", "out");
+    await mkdir(work, { recursive: true });
+    await writeFile(join(work, "run.json"), "{}");
+    const again = await run({ ...options, resume: true });
+    expect(again.report).toEqual(JSON.parse(JSON.stringify(report)));
+    expect(existsSync(work)).toBe(false);
+  });
+
+  test("files of a run whose run.json is gone do not pass for another's", async () => {
+    const options = await optionsFor({ layers: 2 }, { method: "wanda" });
+    const stop = new AbortController();
+    const listener = (event: RunEvent) => {
+      if (event.type === "layer") stop.abort();
+    };
+    await expect(run(options, listener, stop.signal)).rejects.toBeDefined();
+    await rm(join(folder, ".denoise-rotator", "out", "run.json"));
+    const other = await run({ ...options, method: "sparsegpt" });
+    const clean = await run({ ...options, method: "sparsegpt", out: join(folder, "clean", "out") });
+    expect(await contents(other.output)).toEqual(await contents(clean.output));
+  });
+
+  test("a lock of a living process is respected, one of a dead process is taken over", async () => {
+    const options = await optionsFor({}, { method: "magnitude" });
+    const work = join(folder, ".denoise-rotator", "out");
+    await mkdir(work, { recursive: true });
+    const stat = await readFile(`/proc/${process.ppid}/stat`, "utf8").catch(() => "");
+    const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const holder = { pid: process.ppid, host: hostname(), started };
+    await writeFile(join(work, "lock"), JSON.stringify(holder));
+    await expect(run(options)).rejects.toMatchObject({ code: "pipeline/run-in-progress" });
+    // The same number, but a process that started at another time.
+    await writeFile(join(work, "lock"), JSON.stringify({ ...holder, started: "another time" }));
+    await run(options);
+    expect(existsSync(options.out)).toBe(true);
+  });
 
   test("a run resumed with other options, or another input, is refused", async () => {
     const options = await optionsFor({ layers: 2 }, { method: "wanda" });

@@ -35,8 +35,19 @@ export async function readReference(
     const prefix = `model.layers.${i}`;
     const matrices: Partial<Record<Role, Matrix>> = {};
     const biases: Partial<Record<Role, Float64Array>> = {};
+    const { heads, kvHeads, headDim, ffn } = config.shape;
+    const [queries, keys] = [heads * headDim, kvHeads * headDim];
+    if (checkpoint.tensors.has(`${prefix}.self_attn.qkv_proj.weight`)) {
+      const qkv = await matrix(`${prefix}.self_attn.qkv_proj.weight`);
+      matrices.q = qkv.slice(0, queries);
+      matrices.k = qkv.slice(queries, queries + keys);
+      matrices.v = qkv.slice(queries + keys);
+      const gateUp = await matrix(`${prefix}.mlp.gate_up_proj.weight`);
+      matrices.gate = gateUp.slice(0, ffn);
+      matrices.up = gateUp.slice(ffn);
+    }
     for (const role of ROLES) {
-      matrices[role] = await matrix(`${prefix}.${MODULE[role]}.weight`);
+      matrices[role] ??= await matrix(`${prefix}.${MODULE[role]}.weight`);
       const bias = `${prefix}.${MODULE[role]}.bias`;
       if (checkpoint.tensors.has(bias)) biases[role] = await vector(bias);
     }
@@ -45,6 +56,12 @@ export async function readReference(
       biases,
       inputNorm: await vector(`${prefix}.input_layernorm.weight`),
       postNorm: await vector(`${prefix}.post_attention_layernorm.weight`),
+      headNorms: checkpoint.tensors.has(`${prefix}.self_attn.q_norm.weight`)
+        ? {
+            q: await vector(`${prefix}.self_attn.q_norm.weight`),
+            k: await vector(`${prefix}.self_attn.k_norm.weight`),
+          }
+        : null,
       window: config.slidingWindows[i] ?? null,
     });
   }

@@ -1,8 +1,8 @@
 /**
  * An independent forward pass in float64 and plain loops, straight from the papers: RMSNorm, RoPE, grouped-query
- * causal attention with an optional window, SwiGLU. Slow and obvious, for tests to compare with.
+ * causal attention with an optional window and norms on its heads, SwiGLU. Slow and obvious, for tests to compare with.
  */
-import type { LayerShape, Role } from "../../daemon/vocabulary.ts";
+import type { InputKind, LayerShape, Role } from "../../daemon/vocabulary.ts";
 
 export type Matrix = readonly Float64Array[];
 
@@ -11,6 +11,8 @@ export interface ReferenceLayer {
   readonly biases: Readonly<Partial<Record<Role, Float64Array>>>;
   readonly inputNorm: Float64Array;
   readonly postNorm: Float64Array;
+  /** Gains of the norms on every head of q and k, where the family has them. */
+  readonly headNorms: { readonly q: Float64Array; readonly k: Float64Array } | null;
   readonly window: number | null;
 }
 
@@ -44,10 +46,21 @@ function normed(x: Float64Array, gain: Float64Array, eps: number): Float64Array 
 
 const added = (a: Float64Array, b: Float64Array) => a.map((v, i) => v + at(b, i));
 
+/** Is shown what q/k/v, o, gate/up and down of each layer read, some tokens at a time. */
+export type SeeInputs = (layer: number, kind: InputKind, inputs: readonly Float64Array[]) => void;
+
 /** Logits `[T][V]`. */
-export function referenceLogits(model: ReferenceModel, ids: readonly number[]): Float64Array[] {
+export function referenceLogits(
+  model: ReferenceModel,
+  ids: readonly number[],
+  see: SeeInputs = () => undefined,
+): Float64Array[] {
   let stream: Float64Array[] = ids.map((id) => Float64Array.from(model.embedding[id] ?? []));
-  for (const layer of model.layers) stream = referenceLayer(model, layer, stream);
+  for (const [i, layer] of model.layers.entries()) {
+    stream = referenceLayer(model, layer, stream, (kind, inputs) => {
+      see(i, kind, inputs);
+    });
+  }
   return stream.map((x) => times(model.head, normed(x, model.norm, model.eps)));
 }
 
@@ -55,10 +68,12 @@ function referenceLayer(
   model: ReferenceModel,
   layer: ReferenceLayer,
   stream: Float64Array[],
+  see: (kind: InputKind, inputs: readonly Float64Array[]) => void,
 ): Float64Array[] {
   const { heads, kvHeads, headDim } = model.shape;
   const { matrices: m, biases: b, window } = layer;
   const inputs = stream.map((x) => normed(x, layer.inputNorm, model.eps));
+  see("qkv", inputs);
   const rotated = (x: Float64Array, t: number, n: number): Float64Array => {
     const y = Float64Array.from(x);
     for (let h = 0; h < n; h++) {
@@ -71,8 +86,17 @@ function referenceLayer(
     }
     return y;
   };
-  const q = inputs.map((x, t) => rotated(times(m.q, x, b.q), t, heads));
-  const k = inputs.map((x, t) => rotated(times(m.k, x, b.k), t, kvHeads));
+  const perHead = (x: Float64Array, gain: Float64Array | undefined): Float64Array => {
+    if (!gain) return x;
+    const y = new Float64Array(x.length);
+    for (let from = 0; from < x.length; from += headDim) {
+      y.set(normed(x.subarray(from, from + headDim), gain, model.eps), from);
+    }
+    return y;
+  };
+  const norms = layer.headNorms;
+  const q = inputs.map((x, t) => rotated(perHead(times(m.q, x, b.q), norms?.q), t, heads));
+  const k = inputs.map((x, t) => rotated(perHead(times(m.k, x, b.k), norms?.k), t, kvHeads));
   const v = inputs.map((x) => times(m.v, x, b.v));
   return stream.map((x, t) => {
     const attended = new Float64Array(heads * headDim);
@@ -97,10 +121,13 @@ function referenceLayer(
         }
       });
     }
+    see("o", [attended]);
     const middle = added(x, times(m.o, attended, b.o));
     const ffn = normed(middle, layer.postNorm, model.eps);
+    see("mlp", [ffn]);
     const up = times(m.up, ffn, b.up);
     const hidden = times(m.gate, ffn, b.gate).map((g, i) => (g / (1 + Math.exp(-g))) * at(up, i));
+    see("down", [hidden]);
     return added(middle, times(m.down, hidden, b.down));
   });
 }

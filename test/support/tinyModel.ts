@@ -14,7 +14,7 @@ import { seededRandom } from "../../daemon/random.ts";
 import { matrixShape, ROLES, type LayerShape, type Role } from "../../daemon/vocabulary.ts";
 
 export interface TinyOptions {
-  readonly modelType?: "llama" | "qwen2" | "mistral";
+  readonly modelType?: "llama" | "qwen2" | "qwen3" | "mistral" | "phi3";
   readonly shape?: LayerShape;
   readonly layers?: number;
   readonly tied?: boolean;
@@ -74,9 +74,19 @@ export async function writeTinyModel(parent: string, options: TinyOptions = {}):
     const layer = `model.layers.${i}`;
     add(`${layer}.input_layernorm.weight`, [d], 0.2, 1);
     add(`${layer}.post_attention_layernorm.weight`, [d], 0.2, 1);
+    if (modelType === "qwen3") {
+      add(`${layer}.self_attn.q_norm.weight`, [shape.headDim], 0.2, 1);
+      add(`${layer}.self_attn.k_norm.weight`, [shape.headDim], 0.2, 1);
+    }
+    if (modelType === "phi3") {
+      const qkv = (shape.heads + 2 * shape.kvHeads) * shape.headDim;
+      add(`${layer}.self_attn.qkv_proj.weight`, [qkv, d], 1 / Math.sqrt(d));
+      add(`${layer}.mlp.gate_up_proj.weight`, [2 * shape.ffn, d], 1 / Math.sqrt(d));
+    }
     for (const role of ROLES) {
       const [out, columns] = matrixShape(role, shape);
-      add(`${layer}.${MODULES[role]}.weight`, [out, columns], 1 / Math.sqrt(columns));
+      const fused = modelType === "phi3" && role !== "o" && role !== "down";
+      if (!fused) add(`${layer}.${MODULES[role]}.weight`, [out, columns], 1 / Math.sqrt(columns));
       if (biases.includes(role)) add(`${layer}.${MODULES[role]}.bias`, [out], 0.3);
     }
   }

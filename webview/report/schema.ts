@@ -12,6 +12,7 @@ import type {
   PerplexityRow,
   Recipe,
   RunReport,
+  SparsityProfile,
 } from "../../daemon/report.ts";
 import { OBJECTIVES, PRUNE_METHODS, ROLES, type Pattern } from "../../daemon/vocabulary.ts";
 
@@ -38,9 +39,16 @@ const rotation = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("none") }),
 ]);
 
+const profile = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("uniform") }),
+  z.object({ kind: z.literal("owl") }),
+  z.object({ kind: z.literal("file"), ratios: z.array(number) }),
+]) satisfies Schema<SparsityProfile>;
+
 const recipe = z.object({
   method: z.enum(PRUNE_METHODS),
   pattern,
+  profile,
   rotation,
   objective: z.enum(OBJECTIVES),
   steps: natural,
@@ -124,6 +132,7 @@ const runReport = z.object({
     tokens: natural,
   }),
   layers: z.array(layer),
+  ratios: z.nullable(z.array(number)),
   total: z.object({
     prunable: natural,
     zeros: natural,
@@ -137,7 +146,12 @@ const runReport = z.object({
     maxAbsDifference: number,
     maxAbsLogit: number,
     tolerance: number,
-    reopened: z.object({ tensors: natural, zeros: natural }),
+    reopened: z.object({
+      tensors: natural,
+      zeros: natural,
+      maxAbsDifference: number,
+      tolerance: number,
+    }),
   }),
   fallbacks: z.array(z.object({ layer: number, role: z.enum([...ROLES, "rotation"]), what: text })),
 }) satisfies Schema<RunReport>;

@@ -154,7 +154,7 @@ export function selfTestWords(report: RunReport): {
     : "Nothing was rotated, so there were no logits to compare.";
   return {
     passed,
-    words: `${logits} The written folder was opened again: ${format.count(reopened.tensors)} tensors, ${format.count(reopened.zeros)} zeros.`,
+    words: `${logits} The written folder was opened again: ${format.count(reopened.tensors)} tensors, ${format.count(reopened.zeros)} zeros; its logits differ by at most ${exact(reopened.maxAbsDifference)} from those computed while pruning (rounding; allowed ${exact(reopened.tolerance)}).`,
   };
 }
 
@@ -179,7 +179,8 @@ export function recipeFacts(report: RunReport): Fact[] {
       : [];
   return [
     { term: "Method", words: METHOD_NAMES[r.method] },
-    { term: "Pattern", words: patternWords(r.pattern) },
+    { term: "Pattern", words: patternWords(r.pattern, report.ratios) },
+    ...profileFacts(report),
     { term: "Rotation", words: scopeWords(r.rotation) },
     ...optimizer,
     ...sparseGpt,
@@ -193,8 +194,22 @@ export function recipeFacts(report: RunReport): Fact[] {
   ];
 }
 
-function patternWords(pattern: Pattern): string {
-  return pattern.kind === "nm"
-    ? `${patternText(pattern)}, ${pattern.keep} of every ${pattern.of} weights along the input are kept`
-    : `${patternText(pattern)} of the weights of every matrix, anywhere`;
+function patternWords(pattern: Pattern, ratios: readonly number[] | null): string {
+  if (pattern.kind === "nm") {
+    return `${patternText(pattern)}, ${pattern.keep} of every ${pattern.of} weights along the input are kept`;
+  }
+  return ratios === null
+    ? `${patternText(pattern)} of the weights of every matrix, anywhere`
+    : `${patternText(pattern)} of all weights, anywhere, more in some layers than in others`;
+}
+
+/** How much each layer gave, where they differ. */
+function profileFacts({ recipe, ratios }: RunReport): Fact[] {
+  if (ratios === null) return [];
+  const why =
+    recipe.profile.kind === "owl"
+      ? "more outliers among a layer's Wanda scores, more kept (OWL)"
+      : "as given in a file";
+  const shares = ratios.map((ratio) => format.percent(ratio, 1)).join(", ");
+  return [{ term: "Share of each layer", words: `${shares}; ${why}` }];
 }

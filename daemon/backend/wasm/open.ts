@@ -11,7 +11,12 @@ import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { missing, type DeviceReport, type Provider } from "../provider.ts";
 import { registerAll } from "../registry.ts";
 import { findBlas } from "./blas.ts";
-import { guardAllocations, TENSOR_LIMIT_BYTES, type WasmBackend } from "./heap.ts";
+import {
+  HEAP_LIMIT_BYTES,
+  guardAllocations,
+  TENSOR_LIMIT_BYTES,
+  type WasmBackend,
+} from "./heap.ts";
 import { loadKernels } from "./kernels.ts";
 import { matmulKernels } from "./matmul.ts";
 import { segmentSumKernel } from "./segmentSum.ts";
@@ -55,6 +60,7 @@ export const wasm: Provider = {
     return {
       description: products + (fused === undefined ? "; fused kernels not built" : ""),
       maxTensorBytes: TENSOR_LIMIT_BYTES,
+      maxTotalBytes: HEAP_LIMIT_BYTES,
       dispose() {
         undo();
         tf.removeBackend("wasm");

@@ -71,6 +71,7 @@ async function start(found: FoundAdapter, uninstall: () => void): Promise<Opened
   const undo = registerAll(fusedKernels(backend));
   return {
     description: `webgpu on ${found.name}${found.software ? ", emulated in software" : ""}`,
+    maxTotalBytes: Infinity,
     maxTensorBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
     dispose() {
       undo();

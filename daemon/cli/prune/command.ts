@@ -5,7 +5,10 @@ import { interruptible } from "../cancel.ts";
 import { screenFor, simple, writeJson } from "../context.ts";
 import type { Context } from "../context.ts";
 import { shellWord } from "../io.ts";
+import type { PruneOptions } from "../../pipeline/index.ts";
 import type { PruneRequest } from "../options.ts";
+import type { Screen } from "../terminal/screen.ts";
+import { fetchTexts } from "../texts.ts";
 import { plannedTensors, planSummary } from "./planView.ts";
 import { createRunView } from "./runView.ts";
 import { summary, summaryJson } from "./summary.ts";
@@ -28,9 +31,10 @@ async function dryRun(context: Context, { options, json }: PruneRequest): Promis
   screen.print(...planSummary(plan, style, columns), ...plannedTensors(plan, style));
 }
 
-async function run(context: Context, { options, json }: PruneRequest): Promise<void> {
+async function run(context: Context, { options: asked, json }: PruneRequest): Promise<void> {
   const { io, engine } = context;
   const screen = screenFor(context, json);
+  const options = await withTexts(context, screen, asked);
   const view = createRunView(screen, () => io.now());
   const resume = [io.program, ...context.argv.map(shellWord)].join(" ");
   const interruption = {
@@ -55,6 +59,27 @@ async function run(context: Context, { options, json }: PruneRequest): Promise<v
   } finally {
     view.close();
   }
+}
+
+/** With paths in the places of names such as `c4`. */
+async function withTexts(
+  context: Context,
+  screen: Screen,
+  options: PruneOptions,
+): Promise<PruneOptions> {
+  const { calibration, evaluation } = options;
+  return {
+    ...options,
+    ...(calibration && {
+      calibration: await fetchTexts(context, screen, calibration, "calibration"),
+    }),
+    ...(evaluation && {
+      evaluation: {
+        ...evaluation,
+        files: await fetchTexts(context, screen, evaluation.files, "evaluation"),
+      },
+    }),
+  };
 }
 
 /** Written into the output folder by the pipeline. */

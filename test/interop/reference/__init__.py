@@ -4,8 +4,8 @@ Notation: activations are rows, y = x W^T, W [out, in]; d hidden size, hd head s
 go by their short names q k v o gate up down.
 """
 
-from .checkpoint import MODULES, read_checkpoint, read_safetensors, tensor_name
-from .model import forward, head_size
+from .checkpoint import MODULES, head_size, read_checkpoint, read_safetensors, split, tensor_name
+from .model import forward
 from .objectives import column_weights, rotation_loss
 from .pruning import damped, lowest, sparsegpt, wanda
 from .rotation import blocks, fold, orthogonal, rotate_layer
@@ -25,6 +25,7 @@ __all__ = [
     "rotate_layer",
     "rotation_loss",
     "sparsegpt",
+    "split",
     "tensor_name",
     "wanda",
 ]

@@ -17,8 +17,40 @@ MODULES = {
 }
 
 
+#: What Phi-3 stores in one tensor, rows one below the other.
+FUSED = {"self_attn.qkv_proj": ["q", "k", "v"], "mlp.gate_up_proj": ["gate", "up"]}
+
+
 def tensor_name(layer, role, kind="weight"):
     return f"model.layers.{layer}.{MODULES[role]}.{kind}"
+
+
+def split(config, tensors):
+    """Every matrix under a name of its own."""
+    kv, ffn = config["num_key_value_heads"] * head_size(config), config["intermediate_size"]
+    rows = {"q": config["num_attention_heads"] * head_size(config), "k": kv, "v": kv, "gate": ffn, "up": ffn}
+    out = dict(tensors)
+    for i in range(config["num_hidden_layers"]):
+        for module, roles in FUSED.items():
+            whole = out.pop(f"model.layers.{i}.{module}.weight", None)
+            if whole is not None:
+                ends = np.cumsum([rows[role] for role in roles])
+                parts = np.split(whole, ends[:-1])
+                out |= {tensor_name(i, role): part for role, part in zip(roles, parts, strict=True)}
+    return out
+
+
+def fuse(config, tensors):
+    """Back as Phi-3 stores them."""
+    out = dict(tensors)
+    for i in range(config["num_hidden_layers"]):
+        for module, roles in FUSED.items():
+            out[f"model.layers.{i}.{module}.weight"] = np.concatenate([out.pop(tensor_name(i, role)) for role in roles])
+    return out
+
+
+def head_size(config):
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
 
 
 def read_checkpoint(folder):

@@ -1,16 +1,12 @@
-"""The forward pass of LLaMA, Qwen2 and Mistral, and of our format with rotations between layers."""
+"""The forward pass of LLaMA, Qwen2, Qwen3, Mistral and Phi-3, and of our format with rotations between layers."""
 
 import numpy as np
 
-from .checkpoint import tensor_name
+from .checkpoint import head_size, split, tensor_name
 
 
 def family(config):
     return config.get("base_model_type", config["model_type"])
-
-
-def head_size(config):
-    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
 
 
 def rope_frequencies(config):
@@ -33,7 +29,9 @@ def rope_frequencies(config):
 def sliding_window(config, layer):
     if family(config) == "mistral":
         return config.get("sliding_window", 4096)
-    if family(config) == "qwen2" and config.get("use_sliding_window"):
+    if family(config) == "phi3":
+        return config.get("sliding_window")
+    if family(config) in ("qwen2", "qwen3") and config.get("use_sliding_window"):
         return config["sliding_window"] if layer >= config["max_window_layers"] else None
     return None
 
@@ -51,6 +49,7 @@ def rope(x, frequencies):
 
 def forward(config, tensors, ids):
     """ids [T] -> logits [T, vocabulary]."""
+    tensors = split(config, tensors)
     embedding = tensors.get("model.embed_tokens.weight", tensors.get("lm_head.weight"))
     head = embedding if config.get("tie_word_embeddings") else tensors["lm_head.weight"]
     eps = config["rms_norm_eps"]
@@ -73,8 +72,11 @@ def attention(config, tensors, layer, x):
     T, hd, heads = len(x), head_size(config), config["num_attention_heads"]
     group = heads // config["num_key_value_heads"]
     frequencies = rope_frequencies(config)
-    q = rope(linear(tensors, layer, "q", x).reshape(T, -1, hd), frequencies)
-    k = rope(linear(tensors, layer, "k", x).reshape(T, -1, hd), frequencies)
+    q, k = (linear(tensors, layer, role, x).reshape(T, -1, hd) for role in "qk")
+    if family(config) == "qwen3":  # every head is normed
+        gains = (tensors[f"model.layers.{layer}.self_attn.{role}_norm.weight"] for role in "qk")
+        q, k = (rms_norm(a, gain, config["rms_norm_eps"]) for a, gain in zip((q, k), gains, strict=True))
+    q, k = rope(q, frequencies), rope(k, frequencies)
     v = linear(tensors, layer, "v", x).reshape(T, -1, hd)
     distance = np.arange(T)[:, None] - np.arange(T)[None, :]
     window = sliding_window(config, layer)

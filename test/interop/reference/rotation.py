@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .checkpoint import MODULES, tensor_name
+from .checkpoint import MODULES, fuse, split, tensor_name
 
 
 def orthogonal(rng, n):
@@ -39,6 +39,7 @@ def fold(config, tensors, r1s, r2s):
 
     Where neighbours share one R1 (the same array) there is no boundary.
     """
+    tensors = split(config, tensors)
     folded = dict(tensors)
     ones = np.ones(config["hidden_size"])
     for i, (r1, r2) in enumerate(zip(r1s, r2s, strict=True)):
@@ -58,6 +59,8 @@ def fold(config, tensors, r1s, r2s):
     folded["model.embed_tokens.weight"] = embedding @ r1s[0]
     folded["lm_head.weight"] = head * tensors["model.norm.weight"] @ r1s[-1]
     folded["model.norm.weight"] = ones
+    if config["model_type"] == "phi3":
+        folded = fuse(config, folded)
     config = config | {"tie_word_embeddings": False}
     boundaries = [i for i in range(1, len(r1s)) if r1s[i] is not r1s[i - 1]]
     for i in boundaries:
