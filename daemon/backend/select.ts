@@ -3,13 +3,14 @@
  * start drivers and take memory.
  */
 import { noDevice, startFailed, unavailable } from "./errors.ts";
-import type {
-  DeviceName,
-  DeviceReport,
-  DeviceRequest,
-  Opened,
-  OpenOptions,
-  Provider,
+import {
+  DEVICES,
+  type DeviceName,
+  type DeviceReport,
+  type DeviceRequest,
+  type Opened,
+  type OpenOptions,
+  type Provider,
 } from "./provider.ts";
 
 /** A started device. One at a time: TensorFlow.js has one global backend. */
@@ -39,7 +40,19 @@ const CANDIDATES: readonly Candidate[] = [
 export async function listDevices(
   candidates: readonly Candidate[] = CANDIDATES,
 ): Promise<DeviceReport[]> {
-  return Promise.all(candidates.map(async ({ load }) => (await load()).probe()));
+  return Promise.all(
+    DEVICES.map(async (device) => {
+      const candidate = candidates.find((other) => other.device === device);
+      return candidate ? (await candidate.load()).probe() : notContained(device);
+    }),
+  );
+}
+
+const NOT_CONTAINED = "this version does not contain it";
+
+function notContained(device: DeviceName): DeviceReport {
+  const missing = `${NOT_CONTAINED}; webgpu reaches the same GPUs through Vulkan`;
+  return { device, available: false, automatic: false, detail: "", missing };
 }
 
 /**
@@ -69,7 +82,7 @@ async function openNamed(
     const others = (await listDevices(candidates)).filter((other) => other.available);
     throw unavailable(
       device,
-      report === undefined ? "this version does not contain it" : (report.missing ?? report.detail),
+      report === undefined ? NOT_CONTAINED : (report.missing ?? report.detail),
       report?.remedy,
       others.map((other) => other.device),
     );

@@ -100,6 +100,8 @@ function blamed({ code, message }: DenoiseError): readonly string[] {
       return ["checkpoint"];
     default:
       if (code.startsWith("checkpoint/output-")) return ["out"];
+      if (code.startsWith("text/tokenizer-")) return ["checkpoint"];
+      if (code.startsWith("text/")) return ["calibration", "evaluation.text", "checkpoint"];
       if (code.startsWith("backend/")) return ["device", "checkpoint"];
       return ["checkpoint"];
   }

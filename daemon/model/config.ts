@@ -25,7 +25,7 @@ const rawSchema = z.looseObject({
   hidden_act: z.string().default("silu"),
   rope_theta: z.number().positive().nullish(),
   rope_scaling: z.looseObject({}).nullish(),
-  rope_parameters: z.looseObject({}).nullish(),
+  rope_parameters: z.looseObject({ partial_rotary_factor: z.number().nullish() }).nullish(),
   /** Share of each head's dimensions that RoPE turns; transformers 5 keeps it in `rope_parameters`. */
   partial_rotary_factor: z.number().nullish(),
   tie_word_embeddings: z.boolean().default(false),
@@ -108,7 +108,7 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   if (rotary !== 1) {
     throw unsupportedFeature(
       modelType,
-      `partial_rotary_factor ${String(rotary)}`,
+      `partial_rotary_factor ${rotary}`,
       "RoPE is supported where it turns all dimensions of a head",
     );
   }

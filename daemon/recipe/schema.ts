@@ -72,7 +72,7 @@ export const recipeSchema = z
       about(
         "Checkpoint to prune",
         "Hugging Face folder, its `config.json`, a `.safetensors` file or its index; relative to this file. It is never " +
-          "written to. LLaMA, Qwen2 and Mistral architectures.",
+          "written to. LLaMA, Qwen2, Qwen3, Mistral and Phi-3 architectures.",
         { defaultSnippets: [{ label: '"./…"', body: "./${1:model}" }] },
       ),
     ),
