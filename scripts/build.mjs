@@ -23,16 +23,27 @@ function buildKernels() {
   if (status !== 0) throw new Error("scripts/build-kernels.mjs failed");
 }
 
+const node = {
+  ...common,
+  platform: "node",
+  target: "node20",
+  format: "esm",
+  external: EXTERNAL,
+  banner: { js: NODE_BANNER },
+};
+
 async function buildCli() {
+  await build({ ...node, entryPoints: { cli: at("daemon/cli.ts") }, outdir: dist });
+}
+
+/** The daemon and its worker: two bundles that must lie beside each other. */
+async function buildDaemon() {
   await build({
-    ...common,
-    entryPoints: [at("daemon/cli.ts")],
-    outfile: path.join(dist, "cli.js"),
-    platform: "node",
-    target: "node20",
-    format: "esm",
-    external: EXTERNAL,
-    banner: { js: NODE_BANNER },
+    ...node,
+    entryPoints: { daemon: at("daemon/main.ts"), worker: at("daemon/worker.ts") },
+    outdir: dist,
+    // The JSON language service's UMD builds hide their imports from the bundler.
+    mainFields: ["module", "main"],
   });
 }
 
@@ -73,7 +84,13 @@ async function copyWasm() {
   }
 }
 
-const PARTS = { kernels: buildKernels, wasm: copyWasm, report: buildReport, cli: buildCli };
+const PARTS = {
+  kernels: buildKernels,
+  wasm: copyWasm,
+  report: buildReport,
+  cli: buildCli,
+  daemon: buildDaemon,
+};
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
 const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));

@@ -4,7 +4,10 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const SHARED = ["vocabulary.ts", "report.ts", "errors.ts", "random.ts", "version.ts"];
+const SHARED = ["vocabulary.ts", "report.ts", "errors.ts", "random.ts", "version.ts", "omit.ts"];
+
+/** The wire protocol is a doorway file with a folder of its parts. */
+const PROTOCOL = ["protocol.ts", "protocol"];
 
 /** Rooms of the daemon a room may import, besides itself and the shared files. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -17,6 +20,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   method: ["backend"],
   pipeline: ["checkpoint", "text", "tasks", "backend", "model", "method"],
   cli: ["checkpoint", "hub", "backend", "pipeline"],
+  instance: [],
+  recipe: ["checkpoint", "backend", "pipeline", ...PROTOCOL],
+  jobs: ["recipe", "backend", "pipeline", ...PROTOCOL],
+  tiles: ["checkpoint", ...PROTOCOL],
+  language: ["recipe", "jobs", "pipeline", ...PROTOCOL],
+  session: ["jobs", "language", "recipe", "tiles", "checkpoint", "backend", ...PROTOCOL],
 };
 
 interface Import {
@@ -42,7 +51,13 @@ function importsUnder(folder: string): Import[] {
     });
 }
 
-const roomOf = (path: string): string => path.split("/")[1] ?? "";
+/** `session.ts` is the doorway of `session/`, and the worker is a part of `jobs` that runs in its own process. */
+const PART_OF: Readonly<Record<string, string>> = { "session.ts": "session", "worker.ts": "jobs" };
+
+const roomOf = (path: string): string => {
+  const name = path.split("/")[1] ?? "";
+  return PART_OF[name] ?? name;
+};
 
 describe("daemon", () => {
   const imports = importsUnder("daemon");

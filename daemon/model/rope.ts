@@ -33,6 +33,8 @@ const scalingSchema = z.discriminatedUnion("rope_type", [
     original_max_position_embeddings: z.number().positive(),
   }),
 ]);
+/** Phi-3's names for it, then and now. */
+const LONG_ROPE = ["longrope", "su"];
 const SUPPORTED_ROPE_TYPES = scalingSchema.options.map((o) => o.shape.rope_type.value);
 
 /**
@@ -48,7 +50,11 @@ export function ropeSchema(
   const theta = typeof scaling.rope_theta === "number" ? scaling.rope_theta : given.theta;
   const type = scaling.rope_type ?? scaling.type ?? "default";
   if (!SUPPORTED_ROPE_TYPES.some((t) => t === type)) {
-    const why = `supported are ${SUPPORTED_ROPE_TYPES.join(", ")}`;
+    const supported = `supported are ${SUPPORTED_ROPE_TYPES.join(", ")}`;
+    const why = LONG_ROPE.some((t) => t === type)
+      ? `its factors change with the length of the text, which is not built yet. Take the model's variant for short ` +
+        `contexts if there is one; ${supported}`
+      : supported;
     throw unsupportedFeature(modelType, `rope scaling ${JSON.stringify(type)}`, why);
   }
   const parsed = scalingSchema.safeParse({ ...scaling, rope_type: type });

@@ -1,8 +1,5 @@
 /** Zero-shot accuracy of a checkpoint on multiple-choice tasks, as a job of its own. */
-import { openBackend, type DeviceRequest } from "../backend/index.ts";
-import { openCheckpoint } from "../checkpoint/index.ts";
-import { DenoiseError } from "../errors.ts";
-import { openModel } from "../model/index.ts";
+import type { DeviceRequest } from "../backend/index.ts";
 import {
   encodeRequest,
   figure,
@@ -25,8 +22,8 @@ import {
   type Tokenizer,
 } from "../text/index.ts";
 import type { TaskName } from "../vocabulary.ts";
-import { cancelled } from "./errors.ts";
 import type { RunListener } from "./events.ts";
+import { evaluationProgress, withDevice, withModel } from "./frames.ts";
 import { scoreContinuations } from "./score.ts";
 
 export interface EvaluateTasksOptions {
@@ -101,11 +98,10 @@ export async function evaluateTasks(
   signal: AbortSignal,
 ): Promise<EvaluateTasksResult> {
   const start = performance.now();
-  const checkpoint = await openCheckpoint(options.checkpoint, { signal });
-  try {
-    const model = openModel(checkpoint);
+  return withModel(options.checkpoint, signal, async (model) => {
     const { modelType, layers, maxPositions: maxLength, vocabSize } = model.config;
-    const tokenizer = await loadTokenizer(checkpoint.root);
+    const { root } = model.checkpoint;
+    const tokenizer = await loadTokenizer(root);
     const asked = await readTasks(options, tokenizer, maxLength, signal);
     const inputs = asked.flatMap((task) => task.inputs);
     const largest = largestId(inputs.flatMap((i) => [largestId(i.input), largestId(i.targets)]));
@@ -113,36 +109,24 @@ export async function evaluateTasks(
     const truncated = inputs.filter((input) => input.truncated).length;
     if (truncated > 0) listener({ type: "note", text: truncationNote(truncated, maxLength) });
 
-    const backend = await openBackend(options.device ?? "auto");
-    const { description, reason } = backend;
-    listener({ type: "device", description, reason });
-    try {
+    return withDevice(options.device, listener, async ({ description }) => {
       const { batchTokens } = options;
-      const onProgress = (fraction: number) => {
-        listener({ type: "progress", stage: "evaluate", layer: null, layers, fraction });
-      };
+      const onProgress = evaluationProgress(model, listener);
       const scores = await scoreContinuations(model, inputs, { batchTokens, signal, onProgress });
       const { sha256 } = await fingerprint([tokenizer.file], signal);
       return {
         harness: HARNESS,
-        fewShot: 0,
+        fewShot: 0 as const,
         ...(await results(asked, scores, signal)),
-        model: { checkpoint: checkpoint.root, modelType, layers, maxLength },
+        model: { checkpoint: root, modelType, layers, maxLength },
         tokenizer: { file: tokenizer.file, sha256, prefix: tokenizer.encode("") },
         requests: inputs.length,
         truncated,
         device: description,
         seconds: (performance.now() - start) / 1000,
       };
-    } finally {
-      await backend.dispose();
-    }
-  } catch (error) {
-    if (signal.aborted && !(error instanceof DenoiseError)) throw cancelled(false);
-    throw error;
-  } finally {
-    await checkpoint.close();
-  }
+    });
+  });
 }
 
 async function readTasks(

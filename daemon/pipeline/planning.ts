@@ -33,9 +33,9 @@ export async function makePlan(
   const tensors = planTensors(model, recipe, plannedBudget({ recipe, shape, layers }));
   const shards = planOutput(tensors, checkpoint, options.maxShardBytes ?? DEFAULTS.maxShardBytes);
   const size = footprint({ shape, layers, recipe }, shards.totalBytes);
-  const evaluated = options.evaluation && recipe.rotation.kind !== "none";
+  const compared = options.evaluation && options.evaluation.baseline !== false;
   // The baseline is a second output, with its work, in this one's work folder.
-  const copies = evaluated && options.evaluation?.baseline !== false ? 2 : 1;
+  const copies = compared && recipe.rotation.kind !== "none" ? 2 : 1;
   const there = await diskUse(workPath(out));
   const work = layerWork({ shape, recipe });
   const perLayer = work.profile + work.collect + work.rotate + work.prune + work.propagate;

@@ -2,7 +2,7 @@
  * The main job, told in order: open and understand the checkpoint, plan, embed the calibration windows, then layer by
  * layer rotate and prune, put the output together, test it, and let it appear under its name.
  */
-import { openBackend, type Backend } from "../backend/index.ts";
+import type { Backend } from "../backend/index.ts";
 import {
   assertOutputAllowed,
   CheckpointWriter,
@@ -27,7 +27,8 @@ import { writeCompanions, writeCopies, writeLayers } from "./commit.ts";
 import { writeRotatedEnds } from "./ends.ts";
 import { cancelled } from "./errors.ts";
 import { evaluationOf, measurePerplexities, type Evaluation } from "./evaluation.ts";
-import type { RunListener, Stage } from "./events.ts";
+import { silent, type RunListener, type Stage } from "./events.ts";
+import { withDevice, withModel } from "./frames.ts";
 import { assertReportBuilt, renderRunReport } from "./htmlReport.ts";
 import { finishedOutput } from "./finishedOutput.ts";
 import { pruneLayers, type LayersResult } from "./layers.ts";
@@ -54,24 +55,20 @@ export interface PruneResult {
 }
 
 /** The plan alone: nothing is written. @throws as {@link prune} does before its work */
-export async function planPrune(options: PruneOptions, signal: AbortSignal): Promise<Plan> {
-  const checkpoint = await openCheckpoint(options.checkpoint, { signal });
-  try {
-    const model = openModel(checkpoint);
+export function planPrune(options: PruneOptions, signal: AbortSignal): Promise<Plan> {
+  return withModel(options.checkpoint, signal, async (model) => {
+    const { root, notes: oddities } = model.checkpoint;
     const { recipe, notes } = resolveRecipe(options, model);
-    const out = await assertOutputAllowed(options.out, checkpoint.root);
-    await readInputs(options, model, recipe, signal);
-    const { plan } = await makePlan(options, out, model, recipe, notes);
-    const backend = await openBackend(options.device ?? "auto");
-    try {
+    const out = await assertOutputAllowed(options.out, root);
+    const { plan } = await makePlan(options, out, model, recipe, [...notes, ...oddities]);
+    const seconds = await withDevice(options.device, silent, async (backend) => {
       refuseImpossible(plan, backend);
-      return { ...plan, seconds: plan.flops / (await speedOf()) };
-    } finally {
-      await backend.dispose();
-    }
-  } finally {
-    await checkpoint.close();
-  }
+      return plan.flops / (await speedOf());
+    });
+    // Last: it takes longest.
+    await readInputs(options, model, recipe, signal);
+    return { ...plan, seconds };
+  });
 }
 
 /**
@@ -86,18 +83,15 @@ export async function prune(
   listener: RunListener,
   signal: AbortSignal,
 ): Promise<PruneResult> {
-  const backend = await openBackend(options.device ?? "auto");
-  const { description, reason } = backend;
-  listener({ type: "device", description, reason });
   try {
-    return await pruneOn(backend, options, listener, signal);
+    return await withDevice(options.device, listener, (backend) =>
+      pruneOn(backend, options, listener, signal),
+    );
   } catch (error) {
     if (signal.aborted && !(error instanceof DenoiseError)) {
       throw cancelled(hasRun(workPath(options.out)));
     }
     throw error;
-  } finally {
-    await backend.dispose();
   }
 }
 

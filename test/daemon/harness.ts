@@ -138,17 +138,15 @@ export class Harness {
       },
       reached: (id, state) =>
         until(() => {
-          const job = jobs.get(id);
-          if (job?.state === "failed" && state !== "failed") {
-            throw new Error(`job failed: ${JSON.stringify(job.error)}`);
-          }
+          const job = state === "failed" ? jobs.get(id) : notFailed(jobs.get(id));
           return job?.state === state ? job : undefined;
         }),
       told(id, test) {
         const from = updates.length;
-        return until(
-          () => updates.slice(from).find((told) => told.id === id && test(told.update))?.update,
-        );
+        return until(() => {
+          notFailed(jobs.get(id));
+          return updates.slice(from).find((told) => told.id === id && test(told.update))?.update;
+        });
       },
       close() {
         connection.dispose();
@@ -168,6 +166,12 @@ export class Harness {
       await rm(home, { recursive: true, force: true, maxRetries: 3 });
     }
   }
+}
+
+/** A test that waits for more of a failed job would wait for ever. */
+function notFailed(job: JobInfo | undefined): JobInfo | undefined {
+  if (job?.state === "failed") throw new Error(`job failed: ${JSON.stringify(job.error)}`);
+  return job;
 }
 
 /** Signals a process that a test started and waits until it is gone. */
