@@ -36,6 +36,15 @@ describe("prune", () => {
   });
 
   test.each([
+    ["uniform", { kind: "uniform" }],
+    ["owl", { kind: "owl" }],
+    ["./ratios.json", { kind: "file", path: "./ratios.json" }],
+  ])("--sparsity-profile %s", (sparsityProfile, profile) => {
+    expect(prune({ sparsityProfile }).sparsityProfile).toEqual(profile);
+    expect(() => prune({ sparsityProfile: "" })).toThrow("--sparsity-profile");
+  });
+
+  test.each([
     "0",
     "1",
     "0%",

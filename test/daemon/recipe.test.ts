@@ -99,6 +99,18 @@ test("every option of a run is in a recipe, but resume, which is a matter of the
 });
 
 describe("files", () => {
+  test("a profile is one of two words, or a file beside the recipe", async () => {
+    const recipe = { checkpoint: "/m", out: "/o", sparsity: "50%" };
+    for (const [word, profile] of [
+      ["owl", { kind: "owl" }],
+      ["uniform", { kind: "uniform" }],
+      ["ratios.json", { kind: "file", path: "/r/ratios.json" }],
+    ] as const) {
+      const source = { recipe: { ...recipe, sparsityProfile: word }, folder: "/r" };
+      expect(pruneOptions(await readRecipe(source)).sparsityProfile).toEqual(profile);
+    }
+  });
+
   test("paths are taken from the recipe's folder and become absolute", async () => {
     const file = join(folder, "a.denoise.json");
     const recipe = {
