@@ -87,7 +87,7 @@ function addPrune(program: Command, actions: Actions): void {
       "--objective <name>",
       "pruned-mass (what the pattern would delete) or entropy (the paper's) (default pruned-mass)",
     )
-    .option("--steps <n>", "steps of the optimizer (default 200 for pruned-mass, 300 for entropy)")
+    .option("--steps <n>", "steps of the optimizer (default 200 for pruned-mass, 400 for entropy)")
     .option("--learning-rate <x>", "initial learning rate (default 0.8 / √hidden size)")
     .option(
       "--no-regroup",

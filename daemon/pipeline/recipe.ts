@@ -15,7 +15,7 @@ export const DEFAULTS = {
   pattern: { kind: "nm", keep: 2, of: 4 },
   rotation: { kind: "layer" },
   objective: "pruned-mass",
-  steps: { "pruned-mass": 200, entropy: 300 },
+  steps: { "pruned-mass": 200, entropy: 400 },
   regroup: true,
   damping: 0.01,
   blockSize: 128,

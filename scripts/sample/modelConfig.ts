@@ -1,4 +1,4 @@
-/** The sample's shape, as its `config.json` and `generation_config.json` say it. 1.05 million parameters. */
+/** The sample's shape, as its `config.json` and `generation_config.json` say it. 1.02 million parameters. */
 import { parseConfig, type ModelConfig } from "../../daemon/model/index.ts";
 
 export const VOCAB_SIZE = 2048;
@@ -13,15 +13,15 @@ export const CONFIG_JSON = {
   eos_token_id: 1,
   head_dim: 16,
   hidden_act: "silu",
-  hidden_size: 128,
+  hidden_size: 64,
   initializer_range: 0.02,
-  intermediate_size: 384,
+  intermediate_size: 512,
   max_position_embeddings: CONTEXT,
   mlp_bias: false,
   model_type: "llama",
-  num_attention_heads: 8,
-  num_hidden_layers: 4,
-  num_key_value_heads: 4,
+  num_attention_heads: 4,
+  num_hidden_layers: 8,
+  num_key_value_heads: 2,
   rms_norm_eps: 1e-5,
   rope_scaling: null,
   rope_theta: 10_000,

@@ -12,12 +12,13 @@ export interface TrainingRecipe {
   readonly optimizer: AdamWOptions;
 }
 
+/** No weight decay: nothing is seen twice, so there is nothing to overfit. */
 export const RECIPE: TrainingRecipe = {
   seed: 2505,
-  steps: 2000,
+  steps: 1200,
   windows: 8,
   seqLen: 256,
   warmup: 80,
-  peakLearningRate: 6e-3,
-  optimizer: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, clip: 1 },
+  peakLearningRate: 5e-3,
+  optimizer: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0, clip: 1 },
 };

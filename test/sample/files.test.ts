@@ -71,7 +71,7 @@ describe("the sample model", () => {
     const text = await read("README.md");
     const [, stated = ""] = /\*\*([\d.]+)\*\*/.exec(text) ?? [];
     const measured = await evaluate(
-      { checkpoint: FOLDER, text: [FOLDER + "evaluation.txt"], device: "wasm" },
+      { checkpoint: FOLDER, text: [FOLDER + "evaluation.txt"], maxWindows: 64, device: "wasm" },
       silent,
       new AbortController().signal,
     );

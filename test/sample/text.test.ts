@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Dice } from "../../scripts/sample/text/dice.ts";
 import { corpus, documents, GENRES, SPLITS, splitOf } from "../../scripts/sample/text/index.ts";
+import { liking } from "../../scripts/sample/text/liking.ts";
 import { a, list, numeral } from "../../scripts/sample/text/words.ts";
 import { DIRECTIONS, neighbour, ways, WORLD } from "../../scripts/sample/text/world.ts";
 
@@ -50,12 +51,27 @@ describe("dice", () => {
     for (let i = 0; i < 50; i++) expect(new Set(dice.sample([1, 2, 3, 4, 5], 4)).size).toBe(4);
   });
 
-  it("prefers the front of a list where some words are common: P(rank < r) = sqrt(r/n)", () => {
+  it("prefers the front of a list where some words are common: P(rank < r) = (r/n)^¼", () => {
     const dice = new Dice(SEED);
     const draws = Array.from({ length: 20_000 }, () => dice.common([0, 1, 2, 3]));
-    const first = draws.filter((x) => x === 0).length / draws.length;
-    expect(first).toBeCloseTo(0.5, 1);
-    expect(draws.filter((x) => x < 2).length / draws.length).toBeCloseTo(Math.SQRT1_2, 1);
+    const share = (r: number) => draws.filter((x) => x < r).length / draws.length;
+    expect(share(1)).toBeCloseTo(0.25 ** 0.25, 1);
+    expect(share(2)).toBeCloseTo(0.5 ** 0.25, 1);
+  });
+});
+
+describe("liking", () => {
+  const items = Array.from({ length: 12 }, (_, i) => i);
+
+  it("is an order of the list, the same whenever it is asked for", () => {
+    expect([...liking("owl", items)].sort((x, y) => x - y)).toEqual(items);
+    expect(liking("owl", items)).toEqual(liking("owl", items));
+  });
+
+  it("differs between words", () => {
+    const words = Array.from({ length: 300 }, (_, i) => `word${i}`);
+    const favourites = words.map((word) => liking(word, items)[0]);
+    for (const item of items) expect(favourites).toContain(item);
   });
 });
 

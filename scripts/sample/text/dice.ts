@@ -31,9 +31,9 @@ export class Dice {
     return item;
   }
 
-  /** Like {@link pick}, but earlier items come more often, as a few words of a language do: P(rank < r) = √(r/n). */
+  /** Like {@link pick}, but the earlier the likelier, as words of a language are: P(rank < r) = (r/n)^¼. */
   common<T>(list: readonly T[]): T {
-    const item = list[Math.floor(list.length * this.#random.next() ** 2)];
+    const item = list[Math.floor(list.length * this.#random.next() ** 4)];
     if (item === undefined) throw new RangeError("pick from an empty list");
     return item;
   }

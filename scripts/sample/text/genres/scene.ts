@@ -1,5 +1,6 @@
 /** Free description: one setting, its things and creatures, someone who looks on. What was seen is recalled later. */
 import type { Dice } from "../dice.ts";
+import { liking } from "../liking.ts";
 import {
   ADJECTIVES,
   ADVERBS,
@@ -20,8 +21,8 @@ interface Sight {
 }
 
 export function scene(dice: Dice): string {
-  const setting = dice.common(SETTINGS);
   const watcher = dice.pick(WORLD.people);
+  const setting = dice.common(liking(watcher.name, SETTINGS));
   const sights: Sight[] = [];
   const lines = [
     `{It was {early|late|noon|midnight} and ${watcher.name} was ${setting.where}|` +
@@ -29,7 +30,7 @@ export function scene(dice: Dice): string {
   ];
   for (let i = dice.between(3, 6); i > 0; i--)
     lines.push(dice.pick(SENTENCES)(dice, setting, sights));
-  const [feeling, sign] = dice.common(FEELINGS);
+  const [feeling, sign] = dice.common(liking(watcher.name, FEELINGS));
   lines.push(
     `${watcher.name} was ${feeling} and ${sign}. `,
     `{The air|Everything} smelled of ${setting.smell}. `,
@@ -40,7 +41,7 @@ export function scene(dice: Dice): string {
 
 /** One descriptive sentence, for the genres that tell of something else. */
 export function glimpse(dice: Dice): string {
-  return dice.pick(SENTENCES)(dice, dice.common(SETTINGS), []);
+  return dice.pick(SENTENCES)(dice, dice.pick(SETTINGS), []);
 }
 
 type Sentence = (dice: Dice, setting: Setting, sights: Sight[]) => string;
@@ -49,17 +50,19 @@ const SENTENCES: readonly Sentence[] = [
   (dice, setting, sights) => {
     const [subject, other] = twoNouns(dice, setting);
     const seen = see(dice, subject, sights);
-    return `The ${seen} ${happens(dice, subject)} ${dice.common(PREPOSITIONS)} the ${other.name}. `;
+    const verb = happens(dice, subject);
+    return `The ${seen} ${verb} ${dice.common(liking(verb, PREPOSITIONS))} the ${other.name}. `;
   },
   (dice, setting, sights) => {
     const [subject] = twoNouns(dice, setting);
     const seen = some(subject, see(dice, subject, sights));
-    return `${capital(seen)} ${happens(dice, subject)} ${dice.common(ADVERBS)}. `;
+    return `${capital(seen)} ${how(dice, happens(dice, subject))}. `;
   },
   (dice, setting, sights) => {
     const [first, second] = twoNouns(dice, setting);
     return (
-      `There was ${some(first, see(dice, first, sights))}, and ${dice.common(PREPOSITIONS)} it ` +
+      `There was ${some(first, see(dice, first, sights))}, and ` +
+      `${dice.common(liking(first.name, PREPOSITIONS))} it ` +
       `${some(second, see(dice, second, sights))} ${happens(dice, second)}. `
     );
   },
@@ -67,7 +70,7 @@ const SENTENCES: readonly Sentence[] = [
     const [first, second] = twoNouns(dice, setting);
     return (
       `{When|While|Because} the ${first.name} ${happens(dice, first)}, ` +
-      `the ${see(dice, second, sights)} ${happens(dice, second)} ${dice.common(ADVERBS)}. `
+      `the ${see(dice, second, sights)} ${how(dice, happens(dice, second))}. `
     );
   },
   (dice, setting, sights) => {
@@ -77,17 +80,25 @@ const SENTENCES: readonly Sentence[] = [
   },
 ];
 
-function twoNouns(dice: Dice, setting: Setting): [Noun, Noun] {
-  const [first, second] = dice.sample(setting.nouns, 2);
-  if (first === undefined || second === undefined) throw new RangeError("an empty setting");
-  return [first, second];
+/** A noun of the setting, and one that is often named with it. */
+function twoNouns(dice: Dice, { nouns }: Setting): [Noun, Noun] {
+  const first = dice.pick(nouns);
+  return [
+    first,
+    dice.common(
+      liking(
+        first.name,
+        nouns.filter((noun) => noun !== first),
+      ),
+    ),
+  ];
 }
 
 /** The noun with its adjective, remembered in `sights`: what was seen before is seen as it was. */
 function see(dice: Dice, noun: Noun, sights: Sight[]): string {
   const known = sights.find((sight) => sight.noun === noun);
   if (known !== undefined) return known.phrase;
-  const phrase = `${dice.common(ADJECTIVES[noun.kind])} ${noun.name}`;
+  const phrase = `${dice.common(liking(noun.name, ADJECTIVES[noun.kind]))} ${noun.name}`;
   sights.push({ noun, phrase });
   return phrase;
 }
@@ -98,7 +109,11 @@ function some(noun: Noun, phrase: string): string {
 }
 
 function happens(dice: Dice, noun: Noun): string {
-  return dice.common(VERBS[noun.kind]);
+  return dice.common(liking(noun.name, VERBS[noun.kind]));
+}
+
+function how(dice: Dice, verb: string): string {
+  return `${verb} ${dice.common(liking(verb, ADVERBS))}`;
 }
 
 function recall(dice: Dice, name: string, sights: readonly Sight[]): string {
