@@ -38,6 +38,7 @@ async function child(folder: string): Promise<void> {
       samples: 8,
       seqLen: SEQ_LEN,
       steps: 2,
+      pattern: { kind: "unstructured", share: 0.5 },
     },
     look,
     new AbortController().signal,
