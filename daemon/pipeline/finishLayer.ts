@@ -85,7 +85,12 @@ export async function finishLayer(
   const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
   const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
   const file = run.work.layer(i);
-  await writeLayerFile(file, pruned.stored, rotation, selfTest, { report, fallbacks });
+  await writeLayerFile(file, pruned.stored, rotation, selfTest, { report, fallbacks }).catch(
+    async (error: unknown) => {
+      await stream?.close();
+      throw error;
+    },
+  );
 
   // Only now: a run killed before this line begins layer i again, from its own stream and metric.
   await learned.metrics.drop(i);

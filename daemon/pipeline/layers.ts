@@ -37,17 +37,20 @@ export async function pruneLayers(
   if (finished > 0) run.listener({ type: "resumed", layers: finished });
 
   let boundary = await enter(run, windows, finished);
-  for (const [first, end] of scopes(run.recipe.rotation, layers)) {
-    if (end <= finished) continue;
-    const input = boundary.stream ? { stream: boundary.stream, basis: boundary.basis } : null;
-    const scope = await learnScope(run, { first, end }, input);
-    for (let i = Math.max(first, finished); i < end; i++) {
-      boundary = await finishLayer(run, i, { first, end }, scope, boundary);
+  try {
+    for (const [first, end] of scopes(run.recipe.rotation, layers)) {
+      if (end <= finished) continue;
+      const input = boundary.stream ? { stream: boundary.stream, basis: boundary.basis } : null;
+      const scope = await learnScope(run, { first, end }, input);
+      for (let i = Math.max(first, finished); i < end; i++) {
+        boundary = await finishLayer(run, i, { first, end }, scope, boundary);
+      }
+      scope.dispose();
+      await rm(run.work.rotation(first), { force: true });
     }
-    scope.dispose();
-    await rm(run.work.rotation(first), { force: true });
+  } finally {
+    await boundary.stream?.close();
   }
-  await boundary.stream?.close();
   boundary.basis?.dispose();
   return { ...(await gather(run, layers)), selfTest: boundary.selfTest };
 }

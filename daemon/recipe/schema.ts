@@ -183,7 +183,7 @@ export const recipeSchema = z
       .meta(
         about(
           "Steps of the rotation's optimizer",
-          "Default 200 for `pruned-mass`, 300 for `entropy`. The paper takes 2000 with an optimizer that needs about ten " +
+          "Default 200 for `pruned-mass`, 400 for `entropy`. The paper takes 2000 with an optimizer that needs about ten " +
             "times as many. Steps matter most for 2:4; at 50 % a few give nearly all of the gain.",
           { examples: [100, 200, 600] },
         ),
