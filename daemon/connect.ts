@@ -53,7 +53,6 @@ export interface DaemonAddress {
 }
 
 const START_WITHIN_MS = 30_000;
-const RIVAL_AFTER_MS = 8000;
 const LOOK_EVERY_MS = 30;
 const ANSWER_WITHIN_MS = 10_000;
 const MOST_LOG_BYTES = 4 * 2 ** 20;
@@ -74,9 +73,8 @@ export async function ensureDaemon(options: EnsureOptions): Promise<DaemonAddres
     start ??= startDaemon(home, options);
     const end = start.end();
     if (end !== null && end !== 0) throw didNotStart(end, home.log);
-    // One that ended well has found another daemon; that one will be greeted, or has gone meanwhile. One that hangs
-    // gets a rival: whatever the two do, one seat goes to one of them.
-    if (end === 0 || performance.now() > start.since + RIVAL_AFTER_MS) start = null;
+    // One that ended well has found another daemon; that one will be greeted, or has gone meanwhile.
+    if (end === 0) start = null;
     if (performance.now() > until) {
       throw didNotStart(`it was not there after ${START_WITHIN_MS / 1000} s`, home.log);
     }
@@ -141,7 +139,6 @@ async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
 
 interface Start {
   readonly pid: number | undefined;
-  readonly since: number;
   /** 0 where it ended well, else how; null while it runs. */
   end(): 0 | string | null;
 }
@@ -167,7 +164,7 @@ function startDaemon(home: Home, { entry, node, idleSeconds }: EnsureOptions): S
       failure = error.message;
     });
     child.unref();
-    return { pid: child.pid, since: performance.now(), end: () => failure ?? endOf(child) };
+    return { pid: child.pid, end: () => failure ?? endOf(child) };
   } finally {
     closeSync(log);
   }

@@ -42,7 +42,8 @@ export async function bundleDaemon(name: string, version?: string): Promise<stri
             {
               name: "version",
               setup(bundling) {
-                bundling.onLoad({ filter: /main[\\/]package\.json$/ }, async ({ path }) => {
+                bundling.onLoad({ filter: /package\.json$/ }, async ({ path }) => {
+                  if (path !== join(root, "package.json")) return null;
                   const manifest = JSON.parse(await readFile(path, "utf8")) as object;
                   return { contents: JSON.stringify({ ...manifest, version }), loader: "json" };
                 });

@@ -130,8 +130,7 @@ describe("one daemon", () => {
   });
 });
 
-// Retried: once in seven full runs on a loaded machine the newer daemon did not get its seat within 30 s.
-describe("versions", { retry: 2 }, () => {
+describe("versions", () => {
   test("a newer one replaces an idle older one, and never the other way round", async () => {
     const home = await harness.home();
     const old = await harness.daemon(home);
