@@ -26,6 +26,9 @@ export interface StreamReader {
 export interface StreamWriter {
   readonly shape: StreamShape;
   write(from: number, values: Float32Array): Promise<void>;
+}
+
+interface PendingStream extends StreamWriter {
   /** Makes the file durable under its name and readable. */
   commit(): Promise<StreamReader>;
   abort(): Promise<void>;
@@ -58,8 +61,8 @@ export async function writeStream(
   }
 }
 
-/** {@link writeStream} for callers that keep the writer; they must commit or abort it. */
-export async function createStream(path: string, shape: StreamShape): Promise<StreamWriter> {
+/** The caller commits or aborts it. */
+async function createStream(path: string, shape: StreamShape): Promise<PendingStream> {
   const partial = `${path}.partial`;
   const handle = await guarded(path, shape, () => open(partial, "w+"));
   return {

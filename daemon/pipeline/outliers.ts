@@ -16,10 +16,10 @@ import {
 } from "../model/index.ts";
 import { INPUT_KINDS, INPUT_OF, ROLES, type InputKind } from "../vocabulary.ts";
 import {
-  createStream,
   eachBatch,
   openStream,
   windowsPerBatch,
+  writeStream,
   type StreamReader,
   type StreamWriter,
 } from "./activations.ts";
@@ -86,12 +86,15 @@ async function measureOutliers(run: Unbudgeted, windows: readonly Int32Array[]):
   try {
     for (let i = 0; i < layers; i++) {
       const layer = await readLayer(model.checkpoint, model.config, i);
-      const target = await createStream(scratch(i), streamShape);
-      const norms = await passThrough(run, i, layer, stream, target);
-      outliers.push(await layerOutliers(layer, norms));
-      disposeLayer(layer);
-      await stream.close();
-      stream = await target.commit();
+      const source = stream;
+      const next = await writeStream(scratch(i), streamShape, async (target) => {
+        const norms = await passThrough(run, i, layer, source, target);
+        outliers.push(await layerOutliers(layer, norms));
+      }).finally(() => {
+        disposeLayer(layer);
+      });
+      await source.close();
+      stream = next;
     }
   } finally {
     await stream.close();

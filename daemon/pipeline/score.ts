@@ -22,7 +22,7 @@ import {
   type ModelConfig,
   type SequenceContext,
 } from "../model/index.ts";
-import { createStream, eachBatch, type StreamReader, type StreamWriter } from "./activations.ts";
+import { eachBatch, writeStream, type StreamReader, type StreamWriter } from "./activations.ts";
 import { planBatches, uniqueSequences, type Batch, type Continuation } from "./scoreBatches.ts";
 
 export interface ScoreOptions {
@@ -85,16 +85,8 @@ async function scoreChunk(
     seqLen: 1,
     d: config.shape.d,
   };
-  const pass = async (name: string, work: (target: StreamWriter) => Promise<void>) => {
-    const target = await createStream(join(folder, name), shape);
-    try {
-      await work(target);
-      return await target.commit();
-    } catch (error) {
-      await target.abort();
-      throw error;
-    }
-  };
+  const pass = (name: string, work: (target: StreamWriter) => Promise<void>) =>
+    writeStream(join(folder, name), shape, work);
   let stream: StreamReader | null = null;
   try {
     stream = await pass("0", (target) => embedBatches(model, batches, target, signal));
