@@ -13,8 +13,11 @@ import { badRange, cancelled, noSuchTensor, notFloat } from "./errors.ts";
 
 /** Values decoded at a time: a few milliseconds. */
 const CHUNK_ELEMENTS = 2 ** 18;
-/** Parts this much narrower than the matrix are read row by row, not with all that lies between. */
-const NARROW = 4;
+/** Of parts this much narrower than the matrix only the columns asked for are decoded … */
+const NARROW = 2;
+/** … and from here on only they are read: before, one long read is faster than a short one a row. */
+const VERY_NARROW = 32;
+const BYTES_AT_ONCE = 2 ** 20;
 const ROWS_AT_ONCE = 16;
 
 export interface Matrix {
@@ -61,10 +64,26 @@ export async function eachRun(
   visit: (values: Float32Array, row: number, col: number) => void,
 ): Promise<void> {
   const size = dtypeInfo(entry.dtype).bits / 8;
+  const readBytes = (from: number, to: number) =>
+    checkpoint.readBytes(entry.name, from * size, to * size);
   const read = async (from: number, to: number) =>
-    decodeFloats(entry.dtype, await checkpoint.readBytes(entry.name, from * size, to * size));
+    decodeFloats(entry.dtype, await readBytes(from, to));
   const width = colEnd - colStart;
   if (width === 0) return;
+  const rowsAtOnce = Math.floor(BYTES_AT_ONCE / (cols * size));
+  if (width * NARROW < cols && width * VERY_NARROW >= cols && rowsAtOnce > 1) {
+    for (let row = rowStart; row < rowEnd; row += rowsAtOnce) {
+      await pause(signal);
+      const count = Math.min(rowsAtOnce, rowEnd - row);
+      const start = row * cols + colStart;
+      const bytes = await readBytes(start, start + (count - 1) * cols + width);
+      for (let i = 0; i < count; i++) {
+        const run = bytes.subarray(i * cols * size, (i * cols + width) * size);
+        visit(decodeFloats(entry.dtype, run), row + i, colStart);
+      }
+    }
+    return;
+  }
   if (width * NARROW < cols) {
     for (let row = rowStart; row < rowEnd; row += ROWS_AT_ONCE) {
       await pause(signal);
