@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { EXTERNAL, NODE_BANNER } from "./bundling.mjs";
+import { EXTERNAL, LOADER, NODE_BANNER } from "./bundling.mjs";
 import { findBlas } from "./test/blas.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -36,6 +36,7 @@ for (const file of readdirSync(folder).sort()) {
     target: "node20",
     format: "esm",
     external: EXTERNAL,
+    loader: LOADER,
     banner: { js: NODE_BANNER },
     logLevel: "warning",
   });

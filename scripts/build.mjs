@@ -7,7 +7,7 @@ import { copyFile, mkdir, readdir, rename, stat, writeFile } from "node:fs/promi
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { EXTERNAL, NODE_BANNER } from "./bundling.mjs";
+import { EXTERNAL, LOADER, NODE_BANNER } from "./bundling.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
@@ -29,6 +29,7 @@ const node = {
   target: "node20",
   format: "esm",
   external: EXTERNAL,
+  loader: LOADER,
   banner: { js: NODE_BANNER },
 };
 
@@ -76,6 +77,50 @@ async function buildReport() {
   }
 }
 
+/** The extension's host part. CommonJS, as VS Code loads it; what it needs only later is initialised only then. */
+async function buildExtension() {
+  await build({
+    ...common,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    external: ["vscode"],
+    mainFields: ["module", "main"],
+    entryPoints: [at("extension/extension.ts")],
+    outfile: path.join(dist, "extension.cjs"),
+    minify: true,
+    legalComments: "none",
+  });
+}
+
+/** The extension's pages: `webview/panels/<name>/main.ts` and `webview/form/main.ts`, with the `main.css` beside. */
+async function buildWebview() {
+  const panels = at("webview/panels");
+  const folders = (await readdir(panels, { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => path.join(panels, name));
+  const entryPoints = {};
+  for (const folder of [...folders, at("webview/form")]) {
+    const files = await readdir(folder);
+    for (const file of ["main.ts", "main.css"].filter((one) => files.includes(one))) {
+      // A script and a style of the same name: esbuild takes the keys as paths without extension.
+      (entryPoints[path.extname(file)] ??= {})[path.basename(folder)] = path.join(folder, file);
+    }
+  }
+  for (const points of Object.values(entryPoints)) {
+    await build({
+      ...common,
+      entryPoints: points,
+      outdir: path.join(dist, "webview"),
+      platform: "browser",
+      target: ["es2022", "chrome120"],
+      format: "iife",
+      minify: true,
+      legalComments: "none",
+    });
+  }
+}
+
 /** TensorFlow.js looks for its WebAssembly beside the code that loads it. */
 async function copyWasm() {
   const from = at("node_modules/@tensorflow/tfjs-backend-wasm/dist");
@@ -90,6 +135,8 @@ const PARTS = {
   report: buildReport,
   cli: buildCli,
   daemon: buildDaemon,
+  extension: buildExtension,
+  webview: buildWebview,
 };
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);

@@ -3,6 +3,9 @@
 /** Native or very large packages: loaded from node_modules at run time, where they are installed. */
 export const EXTERNAL = ["koffi", "webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"];
 
+/** CUDA C and the like are imported as text. */
+export const LOADER = { ".cu": "text" };
+
 /** Packages in CommonJS call `require` and read `__dirname`, which ESM does not have. */
 export const NODE_BANNER = [
   'import { createRequire as __createRequire } from "node:module";',

@@ -12,6 +12,7 @@ import { copyFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { LOADER } from "./bundling.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const checks = join(root, "test/interop");
@@ -69,6 +70,7 @@ async function bundleEngine() {
     format: "esm",
     logLevel: "warning",
     external: ["koffi", "webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"],
+    loader: LOADER,
     banner: { js: COMMONJS },
   });
   for (const name of ["tfjs-backend-wasm-simd.wasm", "kernels.wasm"]) {

@@ -55,10 +55,69 @@ export function outOfMemory(bytes: number, limit: number): DenoiseError {
 }
 
 /** The GPU reported an error, or went away (driver reset, out of memory, unplugged). */
-export function deviceFailed(why: string, cause?: unknown): DenoiseError {
+export function deviceFailed(
+  device: "cuda" | "webgpu",
+  why: string,
+  cause?: unknown,
+): DenoiseError {
   return failed(
     "device-failed",
-    `webgpu: ${why}. Run again with --resume; if it comes back, with fewer or shorter windows or --device wasm.`,
+    `${device}: ${why}. Run again with --resume; if it comes back, with fewer or shorter windows or --device wasm.`,
     cause,
+  );
+}
+
+/** The GPU's memory is full, also after everything freed was given back. */
+export function gpuOutOfMemory(
+  gpu: string,
+  sizes: {
+    readonly bytes: number;
+    readonly inUse: number;
+    readonly free: number;
+    readonly total: number;
+  },
+): DenoiseError {
+  return failed(
+    "gpu-out-of-memory",
+    `cuda: no room on ${gpu} for ${gib(sizes.bytes)} more: this process uses ${gib(sizes.inUse)} of ${gib(sizes.total)}, ` +
+      `${gib(sizes.free)} are free. Use fewer or shorter calibration windows, stop other programs on the GPU ` +
+      `(\`nvidia-smi\` lists them), or take another with --device cuda:1 or --device wasm.`,
+  );
+}
+
+/** NVRTC refuses a kernel: a mistake of ours, or a compiler that understands less than was tested. */
+export function gpuCompileFailed(
+  program: string,
+  architecture: string,
+  compiler: string,
+  log: string,
+): DenoiseError {
+  return failed(
+    "gpu-compile-failed",
+    `cuda: NVRTC ${compiler} cannot compile ${program} for ${architecture}. Install another NVRTC ` +
+      `(\`denoise-rotator devices\` shows which one is used), or use --device webgpu. Its words:\n${log}`,
+  );
+}
+
+/** The GPU is younger than the compiler. */
+export function gpuTooNew(architecture: string, compiler: string): DenoiseError {
+  return failed(
+    "gpu-too-new",
+    `cuda: NVRTC ${compiler} does not know this GPU's architecture, ${architecture}. Install a newer one: ` +
+      `\`pip install --upgrade nvidia-cuda-nvrtc-cu12\`.`,
+  );
+}
+
+/** `--device cuda:3` on a machine with fewer GPUs. */
+export function noSuchGpu(ordinal: number, gpus: readonly string[]): DenoiseError {
+  const there = gpus.map((gpu, i) => `cuda:${i} ${gpu}`).join(", ");
+  return usage("no-such-gpu", `There is no GPU cuda:${ordinal} here. There are: ${there}.`);
+}
+
+/** Not every kind of TensorFlow.js tensor lies on a GPU. */
+export function unsupportedType(device: string, dtype: string): DenoiseError {
+  return failed(
+    "unsupported-type",
+    `${device}: tensors of ${dtype} are not supported. Please report how you came here; --device wasm has them.`,
   );
 }

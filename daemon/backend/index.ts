@@ -1,5 +1,6 @@
 /** Doorway of the backends: which machine computes, and the kernels made for this work. */
 export * from "./fused/index.ts";
+export { inFullPrecision } from "./fullPrecision.ts";
 export {
   DEVICES,
   type DeviceName,
@@ -8,3 +9,4 @@ export {
   type OpenOptions,
 } from "./provider.ts";
 export { listDevices, openBackend, type Backend } from "./select.ts";
+export { openSwapSearch, type SwapColumns, type SwapSearch } from "./swapSearch.ts";

@@ -2,6 +2,7 @@
  * Which device computes. The only file that reaches a device's code, and only when it is needed: loading one can
  * start drivers and take memory.
  */
+import { DenoiseError } from "../errors.ts";
 import { noDevice, startFailed, unavailable } from "./errors.ts";
 import {
   DEVICES,
@@ -28,6 +29,7 @@ export interface Candidate {
 
 /** In the order in which `auto` prefers them. */
 const CANDIDATES: readonly Candidate[] = [
+  { device: "cuda", load: async () => (await import("./cuda/open.ts")).cuda },
   {
     device: "tensorflow",
     load: async () => (await import("./tensorflow.ts")).tensorflowProvider(),
@@ -51,13 +53,13 @@ export async function listDevices(
 const NOT_CONTAINED = "this version does not contain it";
 
 function notContained(device: DeviceName): DeviceReport {
-  const missing = `${NOT_CONTAINED}; webgpu reaches the same GPUs through Vulkan`;
-  return { device, available: false, automatic: false, detail: "", missing };
+  return { device, available: false, automatic: false, detail: "", missing: NOT_CONTAINED };
 }
 
 /**
  * Starts a device and makes it TensorFlow.js' global backend.
  *
+ * @param request `cuda:1` is a device by name too: the second GPU
  * @throws backend/unavailable when the device asked for is not there; backend/start-failed when it is but does
  *   not start; backend/no-device when `auto` finds none
  */
@@ -66,9 +68,20 @@ export async function openBackend(
   options: OpenOptions = {},
   candidates: readonly Candidate[] = CANDIDATES,
 ): Promise<Backend> {
-  return request === "auto"
-    ? firstThatStarts(candidates, options)
-    : openNamed(candidates, request, options);
+  if (request === "auto") return firstThatStarts(candidates, options);
+  const { device, ordinal } = named(request);
+  return openNamed(candidates, device, ordinal === undefined ? options : { ...options, ordinal });
+}
+
+/** `cuda:1` → cuda, 1 */
+function named(request: Exclude<DeviceRequest, "auto">): {
+  readonly device: DeviceName;
+  readonly ordinal?: number;
+} {
+  const device = DEVICES.find((name) => name === request);
+  return device === undefined
+    ? { device: "cuda", ordinal: Number(request.slice("cuda:".length)) }
+    : { device };
 }
 
 async function openNamed(
@@ -90,7 +103,8 @@ async function openNamed(
   try {
     return { ...(await provider.open(options)), device, reason: "asked for" };
   } catch (error) {
-    throw startFailed(device, error);
+    // What is a failure with a code already says what to do.
+    throw error instanceof DenoiseError ? error : startFailed(device, error);
   }
 }
 

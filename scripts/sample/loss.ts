@@ -1,11 +1,11 @@
 /** Next-token cross-entropy of a batch through the project's own forward, and its gradient by autodiff. */
 import * as tf from "@tensorflow/tfjs-core";
+import { rmsNorm } from "../../daemon/backend/index.ts";
 import "./gradients.ts";
 import {
   decoderLayer,
   EMBEDDING,
   FINAL_NORM,
-  rmsNorm,
   type SequenceContext,
 } from "../../daemon/model/index.ts";
 import { layerOf, matrixOf, vectorOf, type DeviceParameters } from "./parameters.ts";

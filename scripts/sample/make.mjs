@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { LOADER } from "../bundling.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const bundle = `${root}.cache/sample/make.mjs`;
@@ -28,6 +29,7 @@ await build({
   bundle: true,
   platform: "node",
   format: "esm",
+  loader: LOADER,
   logLevel: "error",
   plugins: [externalPackages],
 });

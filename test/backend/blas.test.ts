@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Machine } from "../../daemon/backend/machine.ts";
 import { findBlas } from "../../daemon/backend/wasm/blas.ts";
-import { blasCandidates, type Machine } from "../../daemon/backend/wasm/blasLibraries.ts";
+import { blasCandidates } from "../../daemon/backend/wasm/blasLibraries.ts";
 
 function machine(
   platform: NodeJS.Platform,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { DeviceName, DeviceReport, Provider } from "../../daemon/backend/provider.ts";
+import { DenoiseError } from "../../daemon/errors.ts";
 import { installCommand } from "../../daemon/backend/remedy.ts";
 import { listDevices, openBackend, type Candidate } from "../../daemon/backend/select.ts";
 
@@ -9,11 +10,11 @@ function candidate(device: DeviceName, report: Partial<DeviceReport>, start?: Er
     device,
     probe: () =>
       Promise.resolve({ device, available: true, automatic: true, detail: "a detail", ...report }),
-    open: ({ blas }) =>
+    open: ({ blas, ordinal }) =>
       start
         ? Promise.reject(start)
         : Promise.resolve({
-            description: `${device}, blas ${blas ?? "unset"}`,
+            description: `${device}, blas ${blas ?? "unset"}, GPU ${ordinal ?? "unset"}`,
             maxTensorBytes: 1,
             maxTotalBytes: 1,
             dispose: () => Promise.resolve(),
@@ -38,7 +39,7 @@ describe("auto", () => {
     ]);
     expect(backend).toMatchObject({
       device: "wasm",
-      description: "wasm, blas false",
+      description: "wasm, blas false, GPU unset",
       reason: "no tensorflow (no driver); no webgpu (only a software adapter)",
     });
   });
@@ -77,6 +78,20 @@ describe("a device by name", () => {
       kind: "usage",
       message: expect.stringMatching(/no driver.*apt install it.*Available here: wasm\./) as string,
     });
+  });
+
+  test("with a number is that GPU; without, the device chooses", async () => {
+    const gpus = [candidate("cuda", {})];
+    const second = await openBackend("cuda:1", {}, gpus);
+    expect(second).toMatchObject({ device: "cuda", description: "cuda, blas unset, GPU 1" });
+    const first = await openBackend("cuda", {}, gpus);
+    expect(first.description).toBe("cuda, blas unset, GPU unset");
+  });
+
+  test("whose own words say what to do is not told in others", async () => {
+    const coded = new DenoiseError("backend/no-such-gpu", "usage", "There is no GPU cuda:3 here.");
+    const opening = openBackend("cuda:3", {}, [candidate("cuda", {}, coded)]);
+    await expect(opening).rejects.toBe(coded);
   });
 
   test("that this version does not contain", async () => {

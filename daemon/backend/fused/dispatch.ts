@@ -11,6 +11,20 @@ export const FUSED_KERNELS = {
   prunedMass: "DenoisePrunedMassObjective",
   selectLowest: "DenoiseSelectLowest",
   sparsegptBlock: "DenoiseSparseGptBlock",
+  gram: "DenoiseGram",
+  addProduct: "DenoiseAddProduct",
+  exactProduct: "DenoiseExactProduct",
+  columnDots: "DenoiseColumnDots",
+  addScaledColumns: "DenoiseAddScaledColumns",
+  inverseFactor: "DenoiseInverseFactor",
+  adamDirection: "DenoiseAdamDirection",
+  move: "DenoiseOrthogonalMove",
+  orthonormalise: "DenoiseOrthonormalise",
+  rmsNorm: "DenoiseRmsNorm",
+  rope: "DenoiseRope",
+  swiglu: "DenoiseSwiglu",
+  causalAttention: "DenoiseCausalAttention",
+  likelihood: "DenoiseLikelihood",
 } as const;
 export type FusedKernel = keyof typeof FUSED_KERNELS;
 
@@ -68,7 +82,9 @@ export function selectionOf(attributes: tf.NamedAttrMap): Selection {
 /** Rows and groups lighter than this count as empty: their distribution is undefined, and they are left alone. */
 export const EMPTY_MASS = 1e-30;
 
+/** Under `tf.grad` the composed version serves: its operations know their gradients, a fused kernel does not. */
 export function hasKernel(kernel: FusedKernel): boolean {
+  if (tf.engine().state.gradientDepth > 0) return false;
   const found = tf.getKernel(FUSED_KERNELS[kernel], tf.getBackend()) as tf.KernelConfig | undefined;
   return found !== undefined;
 }

@@ -1,6 +1,21 @@
-/** Fused kernels: the four inner loops of rotating and pruning that would be too slow operation by operation. */
-export type { ObjectiveValue, Selection } from "./dispatch.ts";
+/** Fused kernels: what would be too slow, too large or too coarse operation by operation. */
+export { causalAttention } from "./attention.ts";
+export { applyRope, rmsNorm, swiglu, type RopeTable } from "./decoder.ts";
+export { rowSelection, type ObjectiveValue, type Selection } from "./dispatch.ts";
 export { entropyObjective } from "./entropy.ts";
+export { addGram } from "./gram.ts";
+export { hasInverseFactor, nativeInverseFactor } from "./inverseFactor.ts";
+export { targetLikelihood, type TargetLikelihood } from "./likelihood.ts";
+export {
+  adamDirection,
+  move,
+  orthonormalised,
+  type AdamDirection,
+  type AdamRates,
+  type Move,
+} from "./orthogonal.ts";
+export { addProduct, exactProduct } from "./products.ts";
 export { prunedMassObjective } from "./prunedMass.ts";
+export { addScaledColumns, columnDots } from "./quadratic.ts";
 export { selectLowest } from "./selectLowest.ts";
 export { sparsegptBlock, type BlockSelection, type PrunedBlock } from "./sparsegpt.ts";

@@ -8,6 +8,7 @@ import type * as Koffi from "koffi";
 import type { Absence } from "../provider.ts";
 import { installCommand, OPENBLAS } from "../remedy.ts";
 import { blasCandidates } from "./blasLibraries.ts";
+import { findInverseFactor, type InverseFactorInPlace } from "./lapack.ts";
 
 /** C ← op(A) op(B) + β C, row-major: op(A) [m, k], op(B) [k, n], C [m, n]. */
 export interface GemmCall {
@@ -28,6 +29,8 @@ export type Sgemm = (call: GemmCall) => void;
 
 export interface Blas {
   readonly sgemm: Sgemm;
+  /** Undefined where the library has no LAPACK. */
+  readonly inverseFactor: InverseFactorInPlace | undefined;
   /** `OpenBLAS 0.3.21 (/usr/lib/…/libopenblas.so.0), 2 threads` */
   readonly description: string;
 }
@@ -83,7 +86,11 @@ function load(koffi: typeof Koffi, path: string): Blas | string {
       const sgemm = declare(koffi, library, variant);
       if (sgemm === undefined) continue;
       if (!multiplies(sgemm)) return `${path} gives wrong products`;
-      return { sgemm, description: describe(library, variant, path) };
+      return {
+        sgemm,
+        inverseFactor: findInverseFactor(library, variant),
+        description: describe(library, variant, path),
+      };
     }
     return `${path} has no cblas_sgemm`;
   } catch (error) {

@@ -2,23 +2,8 @@
  * Where a BLAS may lie on this machine: the system's own, a vendor's, and the one inside every NumPy or SciPy
  * wheel (OpenBLAS with its symbols renamed). Only names and folders here; nothing is loaded.
  */
-import { existsSync, readdirSync, realpathSync } from "node:fs";
-import { homedir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-
-/** The machine as far as the search depends on it; a test hands in its own. */
-export interface Machine {
-  readonly platform: NodeJS.Platform;
-  readonly env: NodeJS.ProcessEnv;
-  /** Names in a folder; empty when there is no such folder. */
-  readonly list: (folder: string) => readonly string[];
-}
-
-export const THIS_MACHINE: Machine = {
-  platform: process.platform,
-  env: process.env,
-  list: (folder) => (existsSync(folder) ? readdirSync(folder).sort() : []),
-};
+import { delimiter, join } from "node:path";
+import { pythonSites, THIS_MACHINE, type Machine } from "../machine.ts";
 
 /** File names of libraries that carry `cblas_sgemm` at full speed, best first. Reference BLAS is not among them. */
 const NAMES: Partial<Record<NodeJS.Platform, readonly RegExp[]>> = {
@@ -98,38 +83,4 @@ function systemFolders({ platform, env }: Machine): string[] {
     "/opt/intel/oneapi/mkl/latest/lib",
     "/opt/OpenBLAS/lib",
   ];
-}
-
-/** `site-packages` folders of the Pythons in reach: active environments, those on the path, the user's. */
-function pythonSites(machine: Machine): string[] {
-  const { env, list, platform } = machine;
-  const prefixes = [env.VIRTUAL_ENV, env.CONDA_PREFIX].filter((prefix) => prefix !== undefined);
-  for (const folder of (env.PATH ?? "").split(delimiter)) {
-    const python = list(folder).find((name) => /^python3?(\.exe)?$/.test(name));
-    if (python === undefined) continue;
-    prefixes.push(platform === "win32" ? folder : dirname(folder), prefixOf(join(folder, python)));
-  }
-  const pyenv = join(homedir(), ".pyenv", "versions");
-  prefixes.push(...list(pyenv).map((version) => join(pyenv, version)), join(homedir(), ".local"));
-  const sites = prefixes.flatMap((prefix) => [
-    join(prefix, "Lib", "site-packages"),
-    ...["lib", "lib64"].flatMap((lib) =>
-      list(join(prefix, lib))
-        .filter((name) => /^python3(\.\d+)?$/.test(name))
-        .flatMap((name) => [
-          join(prefix, lib, name, "site-packages"),
-          join(prefix, lib, name, "dist-packages"),
-        ]),
-    ),
-  ]);
-  return [...new Set(sites)];
-}
-
-/** An executable on the path is often a link into the real installation. */
-function prefixOf(executable: string): string {
-  try {
-    return dirname(dirname(realpathSync(executable)));
-  } catch {
-    return dirname(dirname(executable));
-  }
 }

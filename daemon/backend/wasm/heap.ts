@@ -22,6 +22,7 @@ export interface WasmBackend {
   ): tf.TensorInfo;
   typedArrayFromHeap(tensor: tf.TensorInfo): tf.backend_util.TypedArray;
   disposeData(dataId: object): boolean;
+  incRef(dataId: object): void;
 }
 
 /** Emscripten lets the heap grow to 65 535 pages of 64 KiB: just under 4 GiB, for all tensors together. */

@@ -2,10 +2,9 @@
  * The fused kernels on the WASM heap: `kernels.wasm` (AssemblyScript, see `assembly/`) instantiated on the memory
  * of TensorFlow.js' own module, so that both work on the same tensors without a copy.
  */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import * as tf from "@tensorflow/tfjs-core";
 import { FUSED_KERNELS, selectionOf, type FusedKernel } from "../fused/dispatch.ts";
+import { instantiateKernels } from "../kernelFile.ts";
 import { addressOf, withScratch, type WasmBackend } from "./heap.ts";
 
 /** Exports of `kernels.wasm`; all arguments are addresses and counts. `group` 0 = whole rows. */
@@ -63,27 +62,15 @@ interface Kernels {
 
 const HISTOGRAM_BYTES = 8192;
 
-/** The part of the standard global that is used; neither Node's types nor ES2023 declare it as a value. */
-const { WebAssembly } = globalThis as unknown as {
-  WebAssembly: {
-    instantiate(code: Uint8Array, imports: object): Promise<{ instance: { exports: Kernels } }>;
-  };
-};
-
-/** Beside a bundle in `dist/`, or in `dist/` as seen from this source file. */
-const LOCATIONS = [
-  new URL("./kernels.wasm", import.meta.url),
-  new URL("../../../dist/kernels.wasm", import.meta.url),
-];
-
 /** @returns undefined when `kernels.wasm` has not been built: the composed versions serve then. */
 export async function loadKernels(backend: WasmBackend): Promise<tf.KernelConfig[] | undefined> {
-  const file = LOCATIONS.find((url) => existsSync(url));
-  if (file === undefined) return undefined;
-  const { memory } = backend.wasm.asm;
-  const { instance } = await WebAssembly.instantiate(await readFile(file), { env: { memory } });
-  const kernels = instance.exports;
-  return [...fusedKernels(backend, kernels), transposeKernel(backend, kernels)];
+  const kernels = await instantiateKernels<Kernels>(backend.wasm.asm.memory);
+  if (kernels === undefined) return undefined;
+  return [
+    ...fusedKernels(backend, kernels),
+    transposeKernel(backend, kernels),
+    identityKernel(backend),
+  ];
 }
 
 function fusedKernels(backend: WasmBackend, kernels: Kernels): tf.KernelConfig[] {
@@ -170,6 +157,18 @@ function fusedKernels(backend: WasmBackend, kernels: Kernels): tf.KernelConfig[]
       return [weights, errors];
     }),
   ];
+}
+
+/** A clone shares the memory of its original, as on the other backends; TensorFlow.js copies it here. */
+function identityKernel(backend: WasmBackend): tf.KernelConfig {
+  return {
+    ...tf.getKernel(tf.Identity, "wasm"),
+    kernelFunc: ({ inputs }) => {
+      const { x } = inputs as { x: tf.TensorInfo };
+      backend.incRef(x.dataId);
+      return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+    },
+  };
 }
 
 /** TensorFlow.js transposes element by element; matrices, or batches of them, go ten times faster. */

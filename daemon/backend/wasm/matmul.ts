@@ -3,7 +3,9 @@
  * Both of TensorFlow.js' product kernels are replaced; what BLAS does not do, or does no faster, stays with them.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Sgemm } from "./blas.ts";
+import { FUSED_KERNELS } from "../fused/dispatch.ts";
+import type { Blas, Sgemm } from "./blas.ts";
+import type { InverseFactorInPlace } from "./lapack.ts";
 import { addressOf, floatsAt, type WasmBackend } from "./heap.ts";
 
 /** Below this many multiplications the foreign call costs more than it saves. */
@@ -16,8 +18,12 @@ interface Product {
   readonly transposeB: boolean;
 }
 
-export function matmulKernels(backend: WasmBackend, sgemm: Sgemm): tf.KernelConfig[] {
+export function matmulKernels(
+  backend: WasmBackend,
+  { sgemm, inverseFactor }: Omit<Blas, "description">,
+): tf.KernelConfig[] {
   return [
+    ...(inverseFactor ? [inverseFactorKernel(backend, inverseFactor)] : []),
     override(tf.BatchMatMul, (original) => (params) => {
       const product = productOf(params);
       return product === undefined ? original(params) : multiply(backend, sgemm, product);
@@ -33,7 +39,107 @@ export function matmulKernels(backend: WasmBackend, sgemm: Sgemm): tf.KernelConf
       const out = multiply(backend, sgemm, product, bias);
       return activate(backend, out, activation, preluActivationWeights, leakyreluAlpha);
     }),
+    gramKernel(backend, sgemm),
+    addProductKernel(backend, sgemm),
   ];
+}
+
+/** `sum ← sum + op(a) op(b)` in place, as {@link gramKernel}. */
+function addProductKernel(backend: WasmBackend, sgemm: Sgemm): tf.KernelConfig {
+  return {
+    kernelName: FUSED_KERNELS.addProduct,
+    backendName: "wasm",
+    kernelFunc: ({ inputs, attrs }) => {
+      const { sum, a, b } = inputs as { sum: tf.TensorInfo; a: tf.TensorInfo; b: tf.TensorInfo };
+      const { transposeA, transposeB } = attrs as unknown as {
+        readonly transposeA: boolean;
+        readonly transposeB: boolean;
+      };
+      const [m, n] = sum.shape as [number, number];
+      const [rows, lda] = a.shape as [number, number];
+      const ldb = b.shape[1] ?? 1;
+      const k = transposeA ? rows : lda;
+      sgemm({
+        m,
+        n,
+        k,
+        transposeA,
+        transposeB,
+        a: floatsAt(backend, addressOf(backend, a), m * k),
+        lda,
+        b: floatsAt(backend, addressOf(backend, b), k * n),
+        ldb,
+        beta: 1,
+        c: floatsAt(backend, addressOf(backend, sum), m * n),
+        ldc: n,
+      });
+      backend.incRef(sum.dataId);
+      return { dataId: sum.dataId, shape: sum.shape, dtype: sum.dtype };
+    },
+  };
+}
+
+function copyOf(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
+  const copy = backend.makeOutput(x.shape, "float32");
+  const size = tf.util.sizeFromShape(x.shape);
+  const target = floatsAt(backend, addressOf(backend, copy), size);
+  target.set(floatsAt(backend, addressOf(backend, x), size));
+  return copy;
+}
+
+function inverseFactorKernel(
+  backend: WasmBackend,
+  factorInPlace: InverseFactorInPlace,
+): tf.KernelConfig {
+  return {
+    kernelName: FUSED_KERNELS.inverseFactor,
+    backendName: "wasm",
+    kernelFunc: ({ inputs, attrs }) => {
+      const { a, shift } = inputs as { a: tf.TensorInfo; shift: tf.TensorInfo };
+      const { inPlace } = attrs as { inPlace: boolean };
+      const [n = 0] = a.shape;
+      let factor = a;
+      if (inPlace) backend.incRef(a.dataId);
+      else factor = copyOf(backend, a);
+      const values = floatsAt(backend, addressOf(backend, factor), n * n);
+      const onDiagonal = floatsAt(backend, addressOf(backend, shift), n);
+      const failed = factorInPlace(values, onDiagonal) ? 0 : 1;
+      const { dataId, shape, dtype } = factor;
+      return [
+        { dataId, shape, dtype },
+        backend.makeOutput([], "float32", undefined, Float32Array.of(failed)),
+      ];
+    },
+  };
+}
+
+/** `sum ← sum + xᵀx` in place; the result is the same memory under one more reference. */
+function gramKernel(backend: WasmBackend, sgemm: Sgemm): tf.KernelConfig {
+  return {
+    kernelName: FUSED_KERNELS.gram,
+    backendName: "wasm",
+    kernelFunc: ({ inputs }) => {
+      const { sum, x } = inputs as { sum: tf.TensorInfo; x: tf.TensorInfo };
+      const [rows, n] = x.shape as [number, number];
+      const address = addressOf(backend, x);
+      sgemm({
+        m: n,
+        n,
+        k: rows,
+        transposeA: true,
+        transposeB: false,
+        a: floatsAt(backend, address, rows * n),
+        lda: n,
+        b: floatsAt(backend, address, rows * n),
+        ldb: n,
+        beta: 1,
+        c: floatsAt(backend, addressOf(backend, sum), n * n),
+        ldc: n,
+      });
+      backend.incRef(sum.dataId);
+      return { dataId: sum.dataId, shape: sum.shape, dtype: sum.dtype };
+    },
+  };
 }
 
 function override(

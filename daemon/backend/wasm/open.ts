@@ -49,7 +49,7 @@ export const wasm: Provider = {
     const search = wanted ? await findBlas() : { blas: undefined, why: "not asked for" };
     const fused = await loadKernels(backend);
     const undo = registerAll([
-      ...(search.blas === undefined ? [] : matmulKernels(backend, search.blas.sgemm)),
+      ...(search.blas === undefined ? [] : matmulKernels(backend, search.blas)),
       ...(fused ?? []),
       segmentSumKernel(backend),
     ]);

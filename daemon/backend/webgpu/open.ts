@@ -103,8 +103,8 @@ function reportFailures(device: GPUDevice, backend: WebGPUBackend): void {
       const values = await read(dataId);
       if (failure === undefined) return values;
     } catch (error) {
-      throw deviceFailed(failure ?? String(error), error);
+      throw deviceFailed("webgpu", failure ?? String(error), error);
     }
-    throw deviceFailed(failure);
+    throw deviceFailed("webgpu", failure);
   };
 }

@@ -10,6 +10,7 @@ import {
   selectLowest,
   sparsegptBlock,
 } from "../../../daemon/backend/index.ts";
+import { gramLaws } from "./gram.ts";
 import { matmulLaws } from "./matmul.ts";
 import { normals, tensor2d, upper } from "./numbers.ts";
 import { entropyLaws, prunedMassLaws } from "./objectives.ts";
@@ -36,6 +37,7 @@ export function backendLaws(name: string, open: () => Promise<Device>): void {
     describe("pruned mass", prunedMassLaws);
     describe("selectLowest", selectLaws);
     describe("sparsegptBlock", sparsegptLaws);
+    describe("addGram", gramLaws);
     test("fused kernels leave nothing behind but their results", async () => {
       const random = normals(4, 8);
       const [w, c, u] = [tensor2d(random), tf.ones<tf.Rank.R1>([8]), tensor2d(upper(8))];

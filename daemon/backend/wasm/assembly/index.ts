@@ -1,6 +1,7 @@
-/** Kernels on the memory of TensorFlow.js' own WASM module; arguments are addresses in it. */
+/** Kernels on the memory of TensorFlow.js' own WASM module, or on one of their own; arguments are addresses in it. */
 export { entropyRows, entropyColumns } from "./entropy";
 export { prunedMass } from "./prunedMass";
+export { groupLoss, meet } from "./regroup";
 export { selectLowest } from "./select";
 export { sparsegptBlock } from "./sparsegpt";
 export { transposeMatrices } from "./transpose";

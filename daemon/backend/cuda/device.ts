@@ -1,0 +1,375 @@
+/**
+ * One GPU: its context, streams, memory, kernels and products. What is queued runs in order on one stream; uploads and
+ * downloads have streams of their own, tied to it by events.
+ *
+ * A status that tells of a failure ends the device: work queued before it may be lost with it, so every later call
+ * throws the same error instead of handing out what is left in memory.
+ */
+import type { DenoiseError } from "../../errors.ts";
+import { deviceFailed } from "../errors.ts";
+import convert from "./convert.cu";
+import { Downloads, whenDone } from "./downloads.ts";
+import {
+  ATTRIBUTE,
+  StatusError,
+  type Compiler,
+  type Cublas,
+  type Driver,
+  type Handle,
+  type Native,
+} from "./ffi/index.ts";
+import { driverPool, keptBlocks, type MemorySource } from "./memorySource.ts";
+import { Modules } from "./modules.ts";
+import { Parameters } from "./parameters.ts";
+import { DevicePool } from "./pool.ts";
+import { columnProduct, spanOf } from "./products.ts";
+import type { CubinCache } from "./cubinCache.ts";
+import {
+  i64,
+  pointer,
+  type CudaRuntime,
+  type DeviceMemory,
+  type Gemm,
+  type GpuInfo,
+  type Launch,
+  type Precision,
+} from "./runtime.ts";
+import { Uploads } from "./uploads.ts";
+
+/** The libraries that a device is made of; a test hands in recording ones. */
+export interface Libraries {
+  readonly native: Native;
+  readonly driver: Driver;
+  readonly compiler: Compiler;
+  readonly cublas: Cublas;
+  readonly cache: CubinCache;
+}
+
+export interface DeviceOptions {
+  readonly ordinal: number;
+  readonly precision: Precision;
+  /** Waits after each launch, so that a failing kernel is named. Slow. */
+  readonly checkLaunches: boolean;
+}
+
+const MIB = 2 ** 20;
+/** cuBLAS' own recommendation for Hopper is 32 MiB; what does not fit falls back to slower algorithms. */
+const WORKSPACE_BYTES = 64 * MIB;
+/** Small arrays are packed together and go with the computation; from here on they go beside it. */
+const LARGE_UPLOAD_BYTES = MIB;
+const SMALL_UPLOADS = { slots: 4, slotBytes: MIB / 2 };
+const LARGE_UPLOADS = { slots: 8, slotBytes: 4 * MIB };
+const DOWNLOADS = { slots: 4, slotBytes: 4 * MIB };
+
+/** The device's own program, beside those of the kernels. */
+export const CONVERT = { name: "convert.cu", source: convert };
+const CONVERT_THREADS = 256;
+const CONVERT_BLOCKS_PER_MULTIPROCESSOR = 16;
+
+export class CudaDevice implements CudaRuntime {
+  readonly gpu: GpuInfo;
+  readonly precision: Precision;
+  readonly pool: DevicePool;
+  private failure: DenoiseError | undefined;
+  private exact = false;
+  private readonly driver: Driver;
+  private readonly stream: Handle;
+  private readonly streams: readonly Handle[];
+  private readonly blas: Handle;
+  private readonly modules: Modules;
+  private readonly parameters: Parameters;
+  private readonly small: Uploads;
+  private readonly large: Uploads;
+  private readonly downloads: Downloads;
+
+  /** @throws StatusError of the first library that refuses; nothing is held then */
+  static open(libraries: Libraries, options: DeviceOptions): CudaDevice {
+    const { driver } = libraries;
+    const device = driver.device(options.ordinal);
+    driver.setContext(driver.retainContext(device));
+    try {
+      return new CudaDevice(libraries, options, device);
+    } catch (error) {
+      driver.releaseContext(device);
+      throw error;
+    }
+  }
+
+  private constructor(
+    private readonly libraries: Libraries,
+    private readonly options: DeviceOptions,
+    private readonly device: number,
+  ) {
+    const { native, driver, cublas } = libraries;
+    this.driver = driver;
+    this.precision = options.precision;
+    this.gpu = describeGpu(driver, device);
+    const [stream, upload, download] = [0, 1, 2].map(() => driver.createStream()) as [
+      Handle,
+      Handle,
+      Handle,
+    ];
+    this.stream = stream;
+    this.streams = [stream, upload, download];
+    const source = memorySource(driver, device, stream);
+    const { name: gpu } = this.gpu;
+    this.pool = new DevicePool({ source, stream, gpu, memory: () => driver.memory() });
+    this.modules = new Modules(
+      driver,
+      libraries.compiler,
+      architectureOf(this.gpu),
+      libraries.cache,
+    );
+    this.parameters = new Parameters(native);
+    this.small = new Uploads(driver, native, stream, SMALL_UPLOADS);
+    this.large = new Uploads(driver, native, upload, LARGE_UPLOADS);
+    this.downloads = new Downloads(driver, native, download, DOWNLOADS);
+    this.blas = cublas.create();
+    cublas.setStream(this.blas, stream);
+    const workspace = this.pool.allocate(WORKSPACE_BYTES);
+    cublas.setWorkspace(this.blas, workspace.address, workspace.bytes);
+  }
+
+  allocate(bytes: number): DeviceMemory {
+    return this.guarded(() => this.pool.allocate(bytes));
+  }
+
+  free(memory: DeviceMemory): void {
+    // A device that failed takes nothing back; the error is thrown to whoever reads or computes.
+    if (this.failure === undefined)
+      this.guarded(() => {
+        this.pool.free(memory);
+      });
+  }
+
+  launch({ program, entry, grid, block, sharedBytes = 0, args }: Launch): void {
+    this.guarded(
+      () => {
+        const kernel = this.modules.kernel(program, entry);
+        if (sharedBytes > kernel.allowedSharedBytes) {
+          this.driver.allowSharedBytes(kernel.handle, sharedBytes);
+          kernel.allowedSharedBytes = sharedBytes;
+        }
+        this.parameters.pack(args);
+        const shape = {
+          grid: [grid[0], grid[1] ?? 1, grid[2] ?? 1],
+          block: [block[0], block[1] ?? 1, block[2] ?? 1],
+          sharedBytes,
+        } as const;
+        this.driver.launch(kernel.handle, shape, this.stream, this.parameters.extra);
+        if (this.options.checkLaunches) this.driver.synchronise(this.stream);
+      },
+      () => `${program.name}: ${entry} [${grid.join()}] × [${block.join()}]`,
+    );
+  }
+
+  gemm(product: Gemm): void {
+    const { storedA = "f32", storedB = "f32" } = product;
+    const precision = this.exact ? "f32" : (product.precision ?? this.precision);
+    if (precision !== "bf16" && storedA === "f32" && storedB === "f32") {
+      this.multiply(product, precision, "f32");
+      return;
+    }
+    const a = storedA === "f32" ? this.toBf16(product.a, spanOf(product, "a")) : undefined;
+    const b = storedB === "f32" ? this.toBf16(product.b, spanOf(product, "b")) : undefined;
+    const rounded = { ...product, a: a?.address ?? product.a, b: b?.address ?? product.b };
+    this.multiply(rounded, "bf16", "bf16");
+    if (a) this.free(a);
+    if (b) this.free(b);
+  }
+
+  /** Products of float32 operands that `queue` queues are computed in full float32, whatever they ask for. */
+  exactly<T>(queue: () => T): T {
+    const before = this.exact;
+    this.exact = true;
+    try {
+      return queue();
+    } finally {
+      this.exact = before;
+    }
+  }
+
+  toBf16(source: number, elements: number): DeviceMemory {
+    const target = this.allocate(2 * elements);
+    const most = this.gpu.multiprocessors * CONVERT_BLOCKS_PER_MULTIPROCESSOR;
+    const blocks = Math.ceil(elements / (2 * CONVERT_THREADS));
+    this.launch({
+      program: CONVERT,
+      entry: "f32_to_bf16",
+      grid: [Math.max(1, Math.min(blocks, most))],
+      block: [CONVERT_THREADS],
+      args: [pointer(source), pointer(target.address), i64(elements)],
+    });
+    return target;
+  }
+
+  fill(address: number, byte: number, bytes: number): void {
+    if (bytes > 0)
+      this.guarded(() => {
+        this.driver.fill(address, byte, bytes, this.stream);
+      });
+  }
+
+  copy(target: number, source: number, bytes: number): void {
+    if (bytes === 0) return;
+    this.guarded(() => {
+      this.driver.onDevice(target, source, bytes, this.stream);
+    });
+  }
+
+  /** New memory with these bytes in it. Large ones travel while earlier work computes. */
+  upload(bytes: Uint8Array): DeviceMemory {
+    return this.guarded(() => {
+      const beside = bytes.length >= LARGE_UPLOAD_BYTES && this.pool.anyStream;
+      const ring = beside ? this.large : this.small;
+      const memory = this.pool.allocate(bytes.length, ring.stream);
+      ring.copy(bytes, memory.address);
+      if (ring.stream !== this.stream) this.order(ring.stream, this.stream);
+      return memory;
+    });
+  }
+
+  /**
+   * The bytes as they are after all that is queued now; the memory must stay until the promise settles.
+   *
+   * @throws backend/device-failed also when the failure came after the copy: what was read may be wrong then
+   */
+  async download(address: number, target: Uint8Array): Promise<void> {
+    if (target.length === 0) return;
+    const ready = this.guarded(() => this.mark(false));
+    try {
+      await this.downloads.copy(address, target, ready);
+      this.driver.destroyEvent(ready);
+    } catch (error) {
+      throw this.failed(error);
+    }
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** As {@link download}, but the process waits. */
+  downloadNow(address: number, target: Uint8Array): void {
+    if (target.length === 0) return;
+    this.guarded(() => {
+      const ready = this.mark(false);
+      this.downloads.copyNow(address, target, ready);
+      this.driver.destroyEvent(ready);
+    });
+  }
+
+  /** Milliseconds the device spends on what `queue` queues. */
+  async time(queue: () => void): Promise<number> {
+    const start = this.guarded(() => this.mark(true));
+    queue();
+    const end = this.guarded(() => this.mark(true));
+    try {
+      await whenDone(this.driver, end);
+      return this.driver.elapsedMs(start, end);
+    } catch (error) {
+      throw this.failed(error);
+    } finally {
+      if (this.failure === undefined) {
+        this.driver.destroyEvent(start);
+        this.driver.destroyEvent(end);
+      }
+    }
+  }
+
+  /** What the device has left, after what every process on it took. */
+  freeBytes(): number {
+    return this.guarded(() => this.driver.memory().free);
+  }
+
+  /** Waits until the device has nothing left to do. */
+  synchronise(): void {
+    this.guarded(() => {
+      this.streams.forEach((stream) => {
+        this.driver.synchronise(stream);
+      });
+    });
+  }
+
+  /** Gives everything back. After a failure the driver cleans up when the process ends. */
+  dispose(): void {
+    if (this.failure !== undefined) return;
+    this.synchronise();
+    this.small.dispose();
+    this.large.dispose();
+    this.downloads.dispose();
+    this.libraries.cublas.destroy(this.blas);
+    this.pool.dispose();
+    this.modules.unload();
+    for (const stream of this.streams) this.driver.destroyStream(stream);
+    this.driver.releaseContext(this.device);
+  }
+
+  private multiply(product: Gemm, precision: Precision, stored: "f32" | "bf16"): void {
+    this.guarded(
+      () => {
+        this.libraries.cublas.multiply(this.blas, columnProduct(product, precision, stored));
+      },
+      () =>
+        `product [${product.m}, ${product.k}] × [${product.k}, ${product.n}] × ${product.batch ?? 1}`,
+    );
+  }
+
+  /** An event after all that is queued. */
+  private mark(timing: boolean): Handle {
+    const event = this.driver.createEvent(timing);
+    this.driver.record(event, this.stream);
+    return event;
+  }
+
+  /** What is queued on `later` from now on waits for what is queued on `earlier` by now. */
+  private order(earlier: Handle, later: Handle): void {
+    const event = this.driver.createEvent(false);
+    this.driver.record(event, earlier);
+    this.driver.waitEvent(later, event);
+    this.driver.destroyEvent(event);
+  }
+
+  private guarded<T>(action: () => T, what?: () => string): T {
+    if (this.failure !== undefined) throw this.failure;
+    try {
+      return action();
+    } catch (error) {
+      throw this.failed(error, what);
+    }
+  }
+
+  private failed(error: unknown, what?: () => string): unknown {
+    if (!(error instanceof StatusError)) return error;
+    const during = what === undefined ? "" : ` (${what()})`;
+    this.failure ??= deviceFailed("cuda", `${this.gpu.name}: ${error.message}${during}`, error);
+    return this.failure;
+  }
+}
+
+/** Some virtualised GPUs say that they have memory pools and then refuse: what counts is whether one gives memory. */
+function memorySource(driver: Driver, device: number, stream: Handle): MemorySource {
+  if (driver.attribute(ATTRIBUTE.memoryPools, device) === 0) return keptBlocks(driver, stream);
+  try {
+    const source = driverPool(driver, driver.defaultPool(device), stream);
+    const bytes = source.rounded(1);
+    const address = source.take(bytes, stream);
+    if (address !== undefined) source.giveBack(address, bytes);
+    return source;
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return keptBlocks(driver, stream);
+  }
+}
+
+export function describeGpu(driver: Driver, device: number): GpuInfo {
+  return {
+    name: driver.deviceName(device),
+    capability: [
+      driver.attribute(ATTRIBUTE.capabilityMajor, device),
+      driver.attribute(ATTRIBUTE.capabilityMinor, device),
+    ],
+    multiprocessors: driver.attribute(ATTRIBUTE.multiprocessors, device),
+    totalBytes: driver.totalBytes(device),
+  };
+}
+
+export const architectureOf = ({ capability: [major, minor] }: GpuInfo): string =>
+  `sm_${major}${minor}`;

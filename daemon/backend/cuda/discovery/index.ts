@@ -1,0 +1,86 @@
+/**
+ * Doorway of the search for CUDA: the driver, its GPUs, cuBLAS and NVRTC.
+ *
+ * `DENOISE_ROTATOR_CUDA` names the folder to search first, or `off`.
+ */
+import { THIS_MACHINE, type Machine } from "../../machine.ts";
+import type { Absence } from "../../provider.ts";
+import { loadNative, type Compiler, type Cublas, type Driver, type Native } from "../ffi/index.ts";
+import type { GpuInfo } from "../runtime.ts";
+import { findDriver, type FoundDriver } from "./driver.ts";
+import { driverCandidates, isSupported, toolkitCandidates } from "./libraries.ts";
+import { findCompiler, findCublas } from "./toolkit.ts";
+
+export interface Cuda {
+  readonly native: Native;
+  readonly driver: Driver;
+  readonly gpus: readonly GpuInfo[];
+  readonly compiler: Compiler;
+  readonly cublas: Cublas;
+  /** `NVIDIA H100 (sm_90, 79.1 GiB); driver for CUDA 12.4 (…); cuBLAS 12.4.5 (…); NVRTC 12.4 (…)` */
+  readonly detail: string;
+}
+
+/** What is there, as far as it goes, and what is missing. */
+export type Incomplete = Absence & { readonly detail: string };
+
+/** The oldest that has TF32 and bfloat16 (Ampere). */
+const OLDEST_CAPABILITY = 8;
+
+/** Wheels of CUDA 12 run on drivers of CUDA 12 and of every later release. */
+const WHEELS = { cublas: "nvidia-cublas-cu12", nvrtc: "nvidia-cuda-nvrtc-cu12" } as const;
+
+export async function findCuda(
+  machine: Machine = THIS_MACHINE,
+  load: () => Promise<Native | Absence> = loadNative,
+): Promise<Cuda | Incomplete> {
+  if (machine.env.DENOISE_ROTATOR_CUDA === "off") {
+    return { detail: "", why: "CUDA is switched off by DENOISE_ROTATOR_CUDA" };
+  }
+  if (!isSupported(machine)) {
+    return { detail: "", why: `NVIDIA has no CUDA for ${machine.platform}` };
+  }
+  const native = await load();
+  if ("why" in native) return { detail: "", ...native };
+  const found = findDriver(native, driverCandidates(machine), machine.env);
+  if ("why" in found) return { detail: "", ...found };
+  const detail = [describeGpus(found.gpus), describeDriver(found)];
+  const old = found.gpus.every(({ capability }) => capability[0] < OLDEST_CAPABILITY);
+  if (old) {
+    const why = "the GPU is older than Ampere; webgpu reaches it through Vulkan";
+    return { detail: detail.join("; "), why };
+  }
+
+  const candidates = (library: "cublas" | "nvrtc") => toolkitCandidates(machine, library);
+  const cublas = findCublas(native, candidates("cublas"), found.major);
+  const compiler = findCompiler(native, candidates("nvrtc"), found.major);
+  if (typeof cublas !== "string") detail.push(`cuBLAS ${cublas.version} (${cublas.path})`);
+  if (typeof compiler !== "string") detail.push(`NVRTC ${compiler.version} (${compiler.path})`);
+  if (typeof cublas === "string" || typeof compiler === "string") {
+    const wheels = [
+      ...(typeof cublas === "string" ? [WHEELS.cublas] : []),
+      ...(typeof compiler === "string" ? [WHEELS.nvrtc] : []),
+    ];
+    const missing = [cublas, compiler].filter((library) => typeof library === "string");
+    return {
+      detail: detail.join("; "),
+      why: missing.join("; "),
+      remedy: `pip install ${wheels.join(" ")}`,
+    };
+  }
+  return { native, ...found, cublas, compiler, detail: detail.join("; ") };
+}
+
+function describeGpus(gpus: readonly GpuInfo[]): string {
+  return gpus
+    .map((gpu, i) => (gpus.length === 1 ? describeGpu(gpu) : `cuda:${i} ${describeGpu(gpu)}`))
+    .join(", ");
+}
+
+/** `NVIDIA H100 80GB HBM3 (sm_90, 79.1 GiB)` */
+export function describeGpu({ name, capability: [major, minor], totalBytes }: GpuInfo): string {
+  return `${name} (sm_${major}${minor}, ${(totalBytes / 2 ** 30).toFixed(1)} GiB)`;
+}
+
+const describeDriver = ({ version, driver }: FoundDriver): string =>
+  `driver for CUDA ${version} (${driver.path})`;

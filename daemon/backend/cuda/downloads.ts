@@ -1,0 +1,95 @@
+/**
+ * From the device to host memory through a ring of pinned buffers, on a stream of its own: what is computed meanwhile
+ * goes on, and the event loop of the process lives.
+ */
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import type { Driver, Handle, Native } from "./ffi/index.ts";
+import { pinned, type Pinned, type PinnedDriver } from "./pinned.ts";
+
+export type DownloadDriver = PinnedDriver &
+  Pick<Driver, "toHost" | "record" | "isDone" | "waitEvent" | "awaitEvent">;
+
+interface Piece {
+  readonly slot: Pinned;
+  readonly at: number;
+  readonly count: number;
+}
+
+/** A step's result is there in less: a timer's millisecond would leave the device idle. */
+const BUSY_MS = 100;
+
+export class Downloads {
+  private readonly slots: Pinned[] = [];
+  /** For {@link copyNow}: the ring may be in use by reads under way. */
+  private own: Pinned | undefined;
+  /** One read at a time: the stream does them in order anyway, and the ring is theirs in turn. */
+  private tail: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly driver: DownloadDriver,
+    private readonly native: Pick<Native, "view">,
+    private readonly stream: Handle,
+    private readonly size: { readonly slots: number; readonly slotBytes: number },
+  ) {}
+
+  /** @param ready event after which the source may be read; the source must stay until the promise settles */
+  async copy(source: number, target: Uint8Array, ready: Handle): Promise<void> {
+    const mine = this.tail.then(() => this.transfer(source, target, ready));
+    this.tail = mine.catch(() => undefined);
+    await mine;
+  }
+
+  /** The same, holding the event loop until it is done. */
+  copyNow(source: number, target: Uint8Array, ready: Handle): void {
+    const slot = (this.own ??= pinned(this.driver, this.native, this.size.slotBytes));
+    this.driver.waitEvent(this.stream, ready);
+    for (let at = 0; at < target.length; at += slot.bytes.length) {
+      const count = Math.min(slot.bytes.length, target.length - at);
+      this.driver.toHost(slot.address, source + at, count, this.stream);
+      this.driver.record(slot.event, this.stream);
+      this.driver.awaitEvent(slot.event);
+      target.set(slot.bytes.subarray(0, count), at);
+    }
+  }
+
+  dispose(): void {
+    for (const slot of this.slots) slot.release();
+    this.own?.release();
+    this.slots.length = 0;
+  }
+
+  private async transfer(source: number, target: Uint8Array, ready: Handle): Promise<void> {
+    this.driver.waitEvent(this.stream, ready);
+    const underWay: Piece[] = [];
+    let next = 0;
+    for (let at = 0; at < target.length; at += this.size.slotBytes) {
+      if (underWay.length === this.size.slots) await this.collect(underWay.shift(), target);
+      const slot = this.slot(next++ % this.size.slots);
+      const count = Math.min(this.size.slotBytes, target.length - at);
+      this.driver.toHost(slot.address, source + at, count, this.stream);
+      this.driver.record(slot.event, this.stream);
+      underWay.push({ slot, at, count });
+    }
+    for (const piece of underWay) await this.collect(piece, target);
+  }
+
+  private async collect(piece: Piece | undefined, target: Uint8Array): Promise<void> {
+    if (piece === undefined) return;
+    await whenDone(this.driver, piece.slot.event);
+    target.set(piece.slot.bytes.subarray(0, piece.count), piece.at);
+  }
+
+  private slot(index: number): Pinned {
+    const known = this.slots[index];
+    if (known) return known;
+    const made = pinned(this.driver, this.native, this.size.slotBytes);
+    this.slots.push(made);
+    return made;
+  }
+}
+
+/** Asks again and again, giving the event loop its turn in between. */
+export async function whenDone(driver: Pick<Driver, "isDone">, event: Handle): Promise<void> {
+  const busyUntil = performance.now() + BUSY_MS;
+  while (!driver.isDone(event)) await (performance.now() < busyUntil ? nextTurn() : sleep(1));
+}

@@ -1,0 +1,6 @@
+/** Doorway of the libraries' C interfaces. */
+export * from "./cublas.ts";
+export * from "./driver.ts";
+export * from "./native.ts";
+export * from "./nvrtc.ts";
+export * from "./status.ts";

@@ -1,0 +1,78 @@
+/** NVRTC (`nvrtc.h`): CUDA C to machine code for one GPU architecture. Needs no GPU. */
+import type { NativeFunction, NativeLibrary } from "./native.ts";
+import { StatusError } from "./status.ts";
+
+export type Compilation =
+  | { readonly cubin: Uint8Array }
+  /** The source has an error, or the compiler does not know the architecture: its own words. */
+  | { readonly cubin: undefined; readonly log: string; readonly unknownArchitecture: boolean };
+
+export interface Compiler {
+  readonly path: string;
+  /** `12.9` */
+  readonly version: string;
+  /** @param architecture `sm_90` */
+  compile(name: string, source: string, architecture: string): Compilation;
+}
+
+const SIGNATURES = {
+  nvrtcVersion: ["void *", "void *"],
+  nvrtcCreateProgram: ["void *", "str", "str", "int", "void *", "void *"],
+  nvrtcCompileProgram: ["uint64_t", "int", "const char **"],
+  nvrtcGetCUBINSize: ["uint64_t", "void *"],
+  nvrtcGetCUBIN: ["uint64_t", "void *"],
+  nvrtcGetProgramLogSize: ["uint64_t", "void *"],
+  nvrtcGetProgramLog: ["uint64_t", "void *"],
+  nvrtcDestroyProgram: ["void *"],
+} as const;
+type Call = keyof typeof SIGNATURES;
+
+const INVALID_OPTION = 5;
+const COMPILATION = 6;
+
+/** What every program is compiled with; part of the cache's key. */
+export const COMPILER_OPTIONS = ["--std=c++17"] as const;
+
+export function bindCompiler(library: NativeLibrary): Compiler {
+  const names = Object.keys(SIGNATURES) as Call[];
+  const c = Object.fromEntries(
+    names.map((name) => [name, library.function(name, SIGNATURES[name])]),
+  ) as Record<Call, NativeFunction>;
+  const words = library.text("nvrtcGetErrorString");
+  const check = (call: Call, status: number): void => {
+    if (status !== 0) throw new StatusError(call, status, words(status), "");
+  };
+  const word = new BigUint64Array(1);
+  const sized = (size: Call, get: Call, program: number): Uint8Array => {
+    check(size, c[size](program, word));
+    const bytes = new Uint8Array(Number(word[0]));
+    check(get, c[get](program, bytes));
+    return bytes;
+  };
+
+  const [major, minor] = [new Int32Array(1), new Int32Array(1)];
+  check("nvrtcVersion", c.nvrtcVersion(major, minor));
+
+  return {
+    path: library.path,
+    version: `${major[0]}.${minor[0]}`,
+    compile(name, source, architecture) {
+      check("nvrtcCreateProgram", c.nvrtcCreateProgram(word, source, name, 0, null, null));
+      const program = Number(word[0]);
+      try {
+        const options = [`--gpu-architecture=${architecture}`, ...COMPILER_OPTIONS];
+        const status = c.nvrtcCompileProgram(program, options.length, options);
+        if (status === COMPILATION || status === INVALID_OPTION) {
+          const log = sized("nvrtcGetProgramLogSize", "nvrtcGetProgramLog", program);
+          const text = Buffer.from(log).toString("utf8").replace(/\0+$/, "").trim();
+          return { cubin: undefined, log: text, unknownArchitecture: status === INVALID_OPTION };
+        }
+        check("nvrtcCompileProgram", status);
+        return { cubin: sized("nvrtcGetCUBINSize", "nvrtcGetCUBIN", program) };
+      } finally {
+        word[0] = BigInt(program);
+        c.nvrtcDestroyProgram(word);
+      }
+    },
+  };
+}

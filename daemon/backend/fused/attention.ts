@@ -1,0 +1,91 @@
+/**
+ * Causal grouped-query attention, in blocks of queries so that a long sequence never needs a T × T matrix: the block
+ * of queries [a, b) sees keys [first, b) only, at most `QUERY_BLOCK · T` scores a head.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { hasKernel, runFused } from "./dispatch.ts";
+
+const QUERY_BLOCK = 256;
+/** Finite, so that a fully masked score underflows to 0 in softmax without NaN. */
+const MASKED = -1e30;
+
+/**
+ * @param q `[B, T, heads, hd]`, after RoPE
+ * @param k `[B, T, kvHeads, hd]`, after RoPE
+ * @param v `[B, T, kvHeads, hd]`
+ * @param window query t sees keys t−window+1 … t; `null` sees all before it
+ * @returns `[B · T, heads · hd]`
+ */
+export function causalAttention(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  v: tf.Tensor4D,
+  window: number | null,
+): tf.Tensor2D {
+  const [B, T, heads, hd] = q.shape;
+  tf.util.assertShapesMatch(k.shape, v.shape, "Keys and values do not fit: ");
+  tf.util.assert(
+    tf.util.arraysEqual(k.shape, [B, T, k.shape[2], hd]) && heads % k.shape[2] === 0,
+    () => `queries [${q.shape.join()}] and keys [${k.shape.join()}] do not fit`,
+  );
+  if (hasKernel("causalAttention")) {
+    return runFused("causalAttention", { q, k, v }, { window: window ?? 0 })[0] as tf.Tensor2D;
+  }
+  return composed(q, k, v, window);
+}
+
+function composed(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  v: tf.Tensor4D,
+  window: number | null,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    const [B, T, heads, hd] = q.shape;
+    const kvHeads = k.shape[2];
+    const group = heads / kvHeads;
+    const scaled = tf.mul(q, 1 / Math.sqrt(hd));
+    // Heads g·group … (g+1)·group − 1 read key/value head g.
+    const qh = tf.reshape(tf.transpose(scaled, [0, 2, 1, 3]), [B * kvHeads, group, T, hd]);
+    const kh = tf.reshape(tf.transpose(k, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
+    const vh = tf.reshape(tf.transpose(v, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
+
+    const blocks: tf.Tensor4D[] = [];
+    for (let from = 0; from < T; from += QUERY_BLOCK) {
+      const to = Math.min(from + QUERY_BLOCK, T);
+      const first = window === null ? 0 : Math.max(0, from - window + 1);
+      blocks.push(
+        tf.tidy(() => {
+          const rows = to - from;
+          const keys = to - first;
+          const qb = rows === T ? qh : tf.slice(qh, [0, 0, from, 0], [-1, -1, rows, -1]);
+          const kb = keys === T ? kh : tf.slice(kh, [0, first, 0], [-1, keys, -1]);
+          const vb = keys === T ? vh : tf.slice(vh, [0, first, 0], [-1, keys, -1]);
+          const flat = tf.reshape(qb, [B * kvHeads, group * rows, hd]);
+          const scores = tf.reshape(tf.matMul(flat, kb, false, true), [-1, group, rows, keys]);
+          const masked = tf.add(scores, causalMask(from, to, first, window));
+          const weights = tf.reshape(tf.softmax(masked), [-1, group * rows, keys]);
+          return tf.reshape(tf.matMul(weights, vb), [B * kvHeads, group, rows, hd]);
+        }),
+      );
+    }
+    const perHead = tf.reshape(tf.concat(blocks, 2), [B, heads, T, hd]);
+    return tf.reshape(tf.transpose(perHead, [0, 2, 1, 3]), [B * T, heads * hd]);
+  });
+}
+
+/** Additive mask `[to − from, to − first]`: 0 where query `from + i` may see key `first + j`, else −1e30. */
+function causalMask(from: number, to: number, first: number, window: number | null): tf.Tensor2D {
+  const rows = to - from;
+  const keys = to - first;
+  const values = new Float32Array(rows * keys);
+  for (let i = 0; i < rows; i++) {
+    const query = from + i;
+    const oldest = window === null ? 0 : query - window + 1;
+    for (let j = 0; j < keys; j++) {
+      const key = first + j;
+      if (key > query || key < oldest) values[i * keys + j] = MASKED;
+    }
+  }
+  return tf.tensor2d(values, [rows, keys]);
+}

@@ -1,0 +1,64 @@
+/** Matrix products with a claim: on the memory of a sum, or on the accuracy of float32. */
+import * as tf from "@tensorflow/tfjs-core";
+import { hasKernel, runFused } from "./dispatch.ts";
+
+/**
+ * `sum + op(a) op(b)`; a backend that can adds into sum's own memory.
+ *
+ * @param sum `[m, n]`, taken over; nobody else may hold it, since its memory may be written to
+ * @param a `[m, k]`, or `[k, m]` if transposed
+ * @param b `[k, n]`, or `[n, k]` if transposed
+ */
+export function addProduct(
+  sum: tf.Tensor2D,
+  a: tf.Tensor2D,
+  b: tf.Tensor2D,
+  transposeA = false,
+  transposeB = false,
+): tf.Tensor2D {
+  const [m, n] = productShape(a, b, transposeA, transposeB);
+  tf.util.assertShapesMatch(sum.shape, [m, n], "The sum does not fit the product: ");
+  const added = hasKernel("addProduct")
+    ? (runFused("addProduct", { sum, a, b }, { transposeA, transposeB })[0] as tf.Tensor2D)
+    : tf.tidy(() => tf.add<tf.Tensor2D>(sum, tf.matMul(a, b, transposeA, transposeB)));
+  sum.dispose();
+  return added;
+}
+
+/**
+ * `op(a) op(b)` with float32 operands, also on a device whose products otherwise round them (TF32, bfloat16). For what
+ * is done once and kept: folding a rotation, making it orthogonal in the end.
+ *
+ * @param a, b matrices, or stacks of equally many
+ */
+export function exactProduct<T extends tf.Tensor>(
+  a: T,
+  b: T,
+  transposeA = false,
+  transposeB = false,
+): T {
+  if (!hasKernel("exactProduct")) return tf.matMul(a, b, transposeA, transposeB);
+  productShape(a, b, transposeA, transposeB);
+  return runFused("exactProduct", { a, b }, { transposeA, transposeB })[0] as T;
+}
+
+/** Kernels work on bare memory: shapes are checked once, here. */
+function productShape(
+  a: tf.Tensor,
+  b: tf.Tensor,
+  transposeA: boolean,
+  transposeB: boolean,
+): [number, number] {
+  const [m, k] = lastTwo(a, transposeA);
+  const [inner, n] = lastTwo(b, transposeB);
+  tf.util.assert(
+    k === inner && tf.util.arraysEqual(a.shape.slice(0, -2), b.shape.slice(0, -2)),
+    () => `[${a.shape.join()}] and [${b.shape.join()}] cannot be multiplied`,
+  );
+  return [m, n];
+}
+
+function lastTwo({ shape }: tf.Tensor, transposed: boolean): [number, number] {
+  const [rows = 1, columns = 1] = shape.slice(-2);
+  return transposed ? [columns, rows] : [rows, columns];
+}

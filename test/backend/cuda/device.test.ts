@@ -1,0 +1,280 @@
+/** The device as TensorFlow.js meets it: data there and back, failures told, everything given back. */
+import * as tf from "@tensorflow/tfjs-core";
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  inFullPrecision,
+  openBackend,
+  type Backend,
+  type OpenOptions,
+} from "../../../daemon/backend/index.ts";
+import type { CudaBackend, Program } from "../../../daemon/backend/cuda/runtime.ts";
+import { i32, pointer } from "../../../daemon/backend/cuda/runtime.ts";
+import { testGpu } from "./testGpu.ts";
+
+const gpu = await testGpu();
+const { emulation } = gpu;
+
+let backend: Backend | undefined;
+async function open(options: OpenOptions = {}): Promise<CudaBackend> {
+  backend = await openBackend("cuda", options);
+  return tf.backend() as CudaBackend;
+}
+afterEach(async () => {
+  await backend?.dispose();
+  backend = undefined;
+});
+
+const counted = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => i - 7);
+/** Byte for byte; printing millions of elements that differ helps nobody. */
+const same = (a: ArrayBufferView, b: ArrayBufferView): boolean =>
+  Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(
+    Buffer.from(b.buffer, b.byteOffset, b.byteLength),
+  );
+const failed = { code: "backend/device-failed" };
+
+describe.skipIf(gpu.kind === "none")(gpu.name, () => {
+  test.each([0, 1, 1000, 300_000, 3_000_000])("%i elements go there and back", async (length) => {
+    await open();
+    const x = tf.tensor1d(counted(length));
+    expect(same(await x.data(), counted(length))).toBe(true);
+    expect(same(x.dataSync(), counted(length))).toBe(true);
+    x.dispose();
+  });
+
+  test("integers and booleans keep their type", async () => {
+    await open();
+    const [n, b] = [tf.tensor1d([-3, 4], "int32"), tf.tensor1d([true, false, true], "bool")];
+    expect(await n.data()).toEqual(Int32Array.of(-3, 4));
+    expect(await b.data()).toEqual(Uint8Array.of(1, 0, 1));
+    expect(() => tf.tensor1d(["a"], "string")).toThrow(
+      expect.objectContaining({ code: "backend/unsupported-type" }),
+    );
+  });
+
+  test("a tensor may be disposed while it is read", async () => {
+    const cuda = await open();
+    const before = tf.memory().numBytes;
+    const used = memoryOf(cuda);
+    const x = tf.tensor1d(counted(200_000));
+    const reading = x.data();
+    x.dispose();
+    const other = tf.zeros([200_000]);
+    expect(same(await reading, counted(200_000))).toBe(true);
+    other.dispose();
+    expect([tf.memory().numBytes, memoryOf(cuda)]).toEqual([before, used]);
+  });
+
+  test("reads at the same time do not mix", async () => {
+    await open();
+    const tensors = [1, 2, 3, 4, 5].map((value) => tf.fill([700_000], value));
+    const values = await Promise.all(tensors.map((x) => x.data()));
+    values.forEach((read, i) => {
+      expect(read.every((value) => value === i + 1)).toBe(true);
+    });
+    tf.dispose(tensors);
+  });
+
+  test("another shape of the same data lives as long as one of them", async () => {
+    const cuda = await open();
+    const used = memoryOf(cuda);
+    const x = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+    const flat = tf.reshape(x, [4]);
+    x.dispose();
+    expect(await flat.data()).toEqual(Float32Array.of(1, 2, 3, 4));
+    flat.dispose();
+    expect(memoryOf(cuda)).toBe(used);
+  });
+
+  describe("products", () => {
+    /** Integers that even bfloat16 holds: every precision gives the same. */
+    const [m, k, n] = [3, 5, 4];
+    const left = Float32Array.from({ length: m * k }, (_, i) => (i % 7) - 3);
+    const right = Float32Array.from({ length: k * n }, (_, i) => (i % 5) - 2);
+    const expected = Float32Array.from({ length: m * n }, (_, at) => {
+      const [row, col] = [Math.floor(at / n), at % n];
+      let sum = 0;
+      for (let i = 0; i < k; i++) sum += (left[row * k + i] ?? 0) * (right[i * n + col] ?? 0);
+      return sum;
+    });
+
+    test.each(["tf32", "bf16", "f32"] as const)("in %s", async (precision) => {
+      await open({ precision });
+      const product = tf.matMul(tf.tensor2d(left, [m, k]), tf.tensor2d(right, [k, n]));
+      expect(await product.data()).toEqual(expected);
+    });
+
+    test("in full float32 where that is asked for, and only there", async () => {
+      await open({ precision: "bf16" });
+      const [x, one] = [tf.tensor2d([1 + 2 ** -20], [1, 1]), tf.ones<tf.Rank.R2>([1, 1])];
+      const rounded = tf.matMul(x, one);
+      const full = inFullPrecision(() => tf.matMul(x, one));
+      const after = tf.matMul(x, one);
+      const values = await Promise.all([rounded, full, after].map((product) => product.data()));
+      expect(values.map(([value]) => value)).toEqual([1, 1 + 2 ** -20, 1]);
+    });
+
+    test("with an operand stored as bfloat16", async () => {
+      const cuda = await open();
+      const used = memoryOf(cuda);
+      const [a, b] = [tf.tensor2d(left, [m, k]), tf.tensor2d(right, [k, n])];
+      const c = cuda.output([m, n], "float32");
+      const stored = cuda.runtime.toBf16(cuda.address(b), k * n);
+      cuda.runtime.gemm({
+        ...{ m, n, k, transposeA: false, transposeB: false },
+        ...{ a: cuda.address(a), b: stored.address, c: cuda.address(c), storedB: "bf16" },
+      });
+      cuda.runtime.free(stored);
+      expect(await cuda.read(c.dataId)).toEqual(expected);
+      cuda.release(c);
+      tf.dispose([a, b]);
+      expect(memoryOf(cuda)).toBe(used);
+    });
+
+    test("bfloat16 rounds to nearest, ties to even", async () => {
+      const cuda = await open();
+      const ulp = 2 ** -7;
+      const values = [1, 1 + ulp / 2, 1 + (3 * ulp) / 2, 1 + ulp * 0.51, -1 - ulp / 2, 3e38, NaN];
+      const x = tf.tensor1d(values);
+      const rounded = cuda.runtime.toBf16(cuda.address(x), values.length);
+      const words = cuda.output([4], "int32");
+      cuda.runtime.fill(cuda.address(words), 0, 16);
+      cuda.runtime.copy(cuda.address(words), rounded.address, 2 * values.length);
+      const read = await cuda.read(words.dataId);
+      const bits = new Uint16Array((read as Int32Array).buffer);
+      const back = [...bits.subarray(0, 7)].map(
+        (bf16) => new Float32Array(Uint32Array.of(bf16 << 16).buffer)[0] ?? 0,
+      );
+      expect(back.slice(0, 5)).toEqual([1, 1, 1 + 2 * ulp, 1 + ulp, -1]);
+      expect(Math.abs((back[5] ?? 0) / 3e38 - 1)).toBeLessThan(ulp);
+      expect(back[6]).toBeNaN();
+      cuda.runtime.free(rounded);
+      cuda.release(words);
+    });
+  });
+
+  test("a GPU that is not there is named with those that are", async () => {
+    await expect(openBackend("cuda:9")).rejects.toMatchObject({
+      code: "backend/no-such-gpu",
+      message: expect.stringMatching(/no GPU cuda:9 here\. There are: cuda:0 /) as string,
+    });
+  });
+
+  test("a kernel's time is the device's", async () => {
+    await open();
+    const { kernelMs } = await tf.time(() => {
+      tf.tidy(() => tf.square(tf.ones([100, 100])));
+    });
+    expect(kernelMs).toBeGreaterThanOrEqual(0);
+  });
+
+  test("more than the device has: sizes and advice, and work goes on", async () => {
+    const cuda = await open();
+    const { totalBytes } = cuda.runtime.gpu;
+    expect(() => cuda.runtime.allocate(2 * totalBytes)).toThrow(
+      expect.objectContaining({ code: "backend/gpu-out-of-memory" }),
+    );
+    expect(await tf.ones([3]).data()).toEqual(Float32Array.of(1, 1, 1));
+  });
+});
+
+function memoryOf(cuda: CudaBackend): number {
+  return (cuda.memory() as { unreliable: boolean; numBytesInGPU: number }).numBytesInGPU;
+}
+
+describe.skipIf(emulation === undefined)("what only the emulated GPU can show", () => {
+  test("a device gives everything back, and opens again", async () => {
+    await open();
+    await backend?.dispose();
+    const left = held();
+    await open();
+    const x = tf.tensor1d(counted(2_000_000));
+    await tf.square(x).data();
+    await tf.tidy(() => tf.sum(tf.slice(x, [0], [10]))).data();
+    x.dataSync();
+    // The tensor is not disposed of: its memory goes with the device.
+    await backend?.dispose();
+    backend = undefined;
+    expect(held()).toEqual(left);
+  });
+
+  test("a thousand steps leave what they found", async () => {
+    await open();
+    const w = tf.variable(tf.ones([8, 8]));
+    const step = async (): Promise<void> => {
+      const loss = tf.tidy(() => {
+        const x = tf.tensor2d(counted(16), [2, 8]);
+        w.assign(tf.mul(w, 0.999));
+        return tf.sum(tf.matMul(x, w));
+      });
+      await loss.data();
+      loss.dispose();
+    };
+    for (let i = 0; i < 20; i++) await step();
+    const before = held();
+    for (let i = 0; i < 1000; i++) await step();
+    expect(held()).toEqual(before);
+    w.dispose();
+  });
+
+  test("a GPU that has memory pools and refuses to use them works all the same", async () => {
+    emulation?.failNext("cuMemAllocAsync", 801);
+    await open();
+    const large = tf.tensor1d(counted(1_000_000));
+    const twice = tf.add(large, large);
+    large.dispose();
+    const again = tf.sub(twice, tf.tensor1d(counted(1_000_000)));
+    expect(same(await again.data(), counted(1_000_000))).toBe(true);
+  });
+
+  test("a device that does not start says why, and starts later", async () => {
+    emulation?.failNext("cuStreamCreate", 999);
+    await expect(openBackend("cuda")).rejects.toMatchObject({
+      code: "backend/start-failed",
+      message: expect.stringMatching(/cuStreamCreate returned .*\(999\)/) as string,
+    });
+    await open();
+    expect(await tf.ones([2]).data()).toEqual(Float32Array.of(1, 1));
+  });
+
+  test.each([
+    ["cuMemcpyDtoHAsync_v2", (x: tf.Tensor) => x.data()],
+    ["cuEventQuery", (x: tf.Tensor) => x.data()],
+    ["cuLaunchKernel", async (x: tf.Tensor) => tf.square(x).data()],
+    ["cuMemAllocAsync", async (x: tf.Tensor) => tf.square(x).data()],
+  ])("after %s failed nothing is read any more", async (call, use) => {
+    await open();
+    const x = tf.tensor1d([1, 2, 3]);
+    await tf.square(x).data();
+    emulation?.failNext(call, 700);
+    await expect(async () => use(x)).rejects.toMatchObject({
+      ...failed,
+      message: expect.stringMatching(/CUDA_ERROR_ILLEGAL_ADDRESS.*--resume/) as string,
+    });
+    await expect(x.data()).rejects.toMatchObject(failed);
+    expect(() => x.dataSync()).toThrow(expect.objectContaining(failed));
+    expect(() => tf.ones([2])).toThrow(expect.objectContaining(failed));
+    x.dispose();
+  });
+
+  test("a kernel that writes where nothing is ends the device", async () => {
+    const wild: Program = {
+      name: "wild.cu",
+      source: `extern "C" __global__ void wild(float* x, int at) { x[at] = 1.0f; }`,
+    };
+    const cuda = await open();
+    const x = tf.tensor1d([1, 2, 3]);
+    cuda.runtime.launch({
+      ...{ program: wild, entry: "wild", grid: [1], block: [1] },
+      args: [pointer(cuda.address(x)), i32(70)],
+    });
+    await expect(x.data()).rejects.toMatchObject(failed);
+    await expect(x.data()).rejects.toMatchObject(failed);
+  });
+});
+
+/** What the emulated driver has given out. */
+function held() {
+  if (emulation === undefined) throw new Error("no emulation");
+  const { allocations, bytes, pinned, modules, streams, events } = emulation.counters();
+  return { allocations, bytes, pinned, modules, streams, events };
+}

@@ -1,0 +1,731 @@
+// libcuda.so.1: the part of the CUDA driver API that the backend uses, on the CPU. What is queued on a stream runs
+// when somebody waits for it, not before, so that a missing wait shows.
+#include <dlfcn.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <set>
+#include <unordered_map>
+
+#include "block.hpp"
+#include "memory.hpp"
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+using namespace emulated;
+
+enum Status {
+  SUCCESS = 0,
+  INVALID_VALUE = 1,
+  OUT_OF_MEMORY = 2,
+  NOT_INITIALIZED = 3,
+  NO_DEVICE = 100,
+  INVALID_DEVICE = 101,
+  INVALID_IMAGE = 200,
+  INVALID_CONTEXT = 201,
+  NO_BINARY_FOR_GPU = 209,
+  INVALID_HANDLE = 400,
+  NOT_FOUND = 500,
+  NOT_READY = 600,
+  ILLEGAL_ADDRESS = 700,
+  LAUNCH_FAILED = 719,
+};
+
+namespace {
+
+struct Stream;
+
+struct Event {
+  Stream* stream = nullptr;
+  /// Number of the last record asked for, and of the last that ran.
+  uint64_t wanted = 0, done = 0;
+  std::chrono::steady_clock::time_point at;
+};
+
+struct Stream {
+  std::deque<std::function<void()>> queue;
+};
+
+struct Context {
+  int device;
+  int retained = 0;
+};
+
+struct Module {
+  void* library;
+  const EmulatedModule* module;
+  std::set<struct Function*> functions;
+};
+
+struct Function {
+  const EmulatedModule* module;
+  const EmulatedKernel* kernel;
+  int dynamic_shared = 48 << 10;
+};
+
+constexpr int SHARED_OPT_IN = 227 << 10;
+constexpr int COMPUTE_MAJOR = 9, COMPUTE_MINOR = 0, MULTIPROCESSORS = 4;
+constexpr int DRIVER_VERSION = 13000;
+
+std::recursive_mutex state;
+/// Held while queued work runs: one kernel at a time, whoever waits for it.
+std::recursive_mutex running;
+bool initialised = false;
+Memory memory;
+Stream legacy;
+std::set<Stream*> streams;
+std::set<Event*> events;
+std::set<Module*> modules;
+std::map<int, std::unique_ptr<Context>> contexts;
+std::map<uint64_t, size_t> pinned;
+std::atomic<uint64_t> launches{0};
+std::map<std::string, int> planned_failures;
+Status sticky = SUCCESS;
+std::string fault_text;
+thread_local Context* current = nullptr;
+
+size_t variable(const char* name, size_t otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
+}
+size_t totalBytes() { return variable("EMULATED_GPU_BYTES", size_t{8} << 30); }
+int deviceCount() { return static_cast<int>(variable("EMULATED_GPU_COUNT", 1)); }
+
+void fault(Status status, const std::string& text) {
+  std::fprintf(stderr, "emulated GPU: %s\n", text.c_str());
+  if (sticky != SUCCESS) return;
+  sticky = status;
+  fault_text = text;
+}
+
+/// What every call answers before it does anything; 0 to go on.
+Status entering(const char* name, bool needs_context = false) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  auto planned = planned_failures.find(name);
+  if (planned != planned_failures.end()) {
+    const int status = planned->second;
+    planned_failures.erase(planned);
+    return static_cast<Status>(status);
+  }
+  if (!initialised) return NOT_INITIALIZED;
+  if (sticky != SUCCESS) return sticky;
+  if (needs_context && current == nullptr) return INVALID_CONTEXT;
+  return SUCCESS;
+}
+
+#define ENTER() \
+  if (Status refused = entering(__func__)) return refused
+#define ENTER_CONTEXT() \
+  if (Status refused = entering(__func__, true)) return refused
+
+Stream* known(void* handle) {
+  if (handle == nullptr) return &legacy;
+  auto* stream = static_cast<Stream*>(handle);
+  return streams.count(stream) > 0 ? stream : nullptr;
+}
+
+/// Runs what is queued, up to where `enough` holds.
+template <class Enough>
+void drain(Stream& stream, Enough enough) {
+  std::lock_guard<std::recursive_mutex> one(running);
+  while (!enough()) {
+    std::function<void()> work;
+    {
+      std::lock_guard<std::recursive_mutex> lock(state);
+      if (stream.queue.empty()) return;
+      work = std::move(stream.queue.front());
+      stream.queue.pop_front();
+    }
+    work();
+  }
+}
+void drain(Stream& stream) {
+  drain(stream, [] { return false; });
+}
+void drainAll() {
+  std::vector<Stream*> all;
+  {
+    std::lock_guard<std::recursive_mutex> lock(state);
+    all.assign(streams.begin(), streams.end());
+  }
+  for (Stream* stream : all) drain(*stream);
+  drain(legacy);
+}
+bool isKnown(Event* event) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  return events.count(event) > 0;
+}
+void awaitEvent(Event& event) {
+  if (event.stream != nullptr) drain(*event.stream, [&event] { return event.done >= event.wanted; });
+}
+
+/// The legacy stream waits for all others, and they for it.
+Status enqueue(void* handle, std::function<void()> work) {
+  Stream* stream = nullptr;
+  {
+    std::lock_guard<std::recursive_mutex> lock(state);
+    stream = known(handle);
+    if (stream == nullptr) return INVALID_HANDLE;
+    stream->queue.push_back(std::move(work));
+  }
+  if (handle == nullptr) drainAll();
+  return SUCCESS;
+}
+
+bool isPinned(const void* at) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  const auto address = reinterpret_cast<uint64_t>(at);
+  auto next = pinned.upper_bound(address);
+  if (next == pinned.begin()) return false;
+  --next;
+  return address < next->first + next->second;
+}
+
+const char* running_kernel = nullptr;
+struct sigaction former_action;
+void onWildAccess(int signal, siginfo_t* info, void* context) {
+  if (running_kernel == nullptr) {
+    if ((former_action.sa_flags & SA_SIGINFO) != 0) return former_action.sa_sigaction(signal, info, context);
+    sigaction(signal, &former_action, nullptr);
+    return;
+  }
+  char text[300];
+  const int length = std::snprintf(text, sizeof text, "emulated GPU: kernel %s touched %p, which is no memory\n",
+                                   running_kernel, info->si_addr);
+  if (write(2, text, static_cast<size_t>(length)) < 0) _exit(139);
+  ::signal(signal, SIG_DFL);
+}
+
+struct Launch {
+  Function function;
+  EmulatedIndex grid, block;
+  unsigned shared;
+  std::vector<unsigned char> parameters;
+};
+
+void runLaunch(const Launch& launch) {
+  if (sticky != SUCCESS) return;
+  static Block block;
+  const EmulatedModule& module = *launch.function.module;
+  const EmulatedKernel& kernel = *launch.function.kernel;
+  *module.runtime = &RUNTIME;
+  *module.block_size = launch.block;
+  *module.grid_size = launch.grid;
+  const size_t guard = 64;
+  std::vector<unsigned char> room(launch.shared + 2 * guard + 16);
+  auto* start = reinterpret_cast<unsigned char*>((reinterpret_cast<uint64_t>(room.data()) + guard + 15) / 16 * 16);
+  *module.dynamic_shared = start;
+  struct sigaction action {};
+  action.sa_sigaction = onWildAccess;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  running_kernel = kernel.name;
+  sigaction(SIGSEGV, &action, &former_action);
+  std::string wrong;
+  unsigned number = 0;
+  for (unsigned z = 0; z < launch.grid.z && wrong.empty(); z++) {
+    for (unsigned y = 0; y < launch.grid.y && wrong.empty(); y++) {
+      for (unsigned x = 0; x < launch.grid.x && wrong.empty(); x++, number++) {
+        std::memset(room.data(), POISON, room.size());
+        if (module.shared_start != nullptr) {
+          std::memset(module.shared_start, POISON, static_cast<size_t>(module.shared_end - module.shared_start));
+        }
+        wrong = block.run(module, kernel, launch.parameters.data(), launch.block, {x, y, z}, number % 2 == 1);
+        for (size_t i = 0; i < guard; i++) {
+          if (start[launch.shared + i] != POISON) wrong = "shared memory was written beyond its size";
+        }
+      }
+    }
+  }
+  sigaction(SIGSEGV, &former_action, nullptr);
+  running_kernel = nullptr;
+  if (!wrong.empty()) fault(LAUNCH_FAILED, std::string("kernel ") + kernel.name + ": " + wrong);
+  const std::string guards = memory.checkGuards();
+  if (!guards.empty()) fault(ILLEGAL_ADDRESS, std::string("kernel ") + kernel.name + ": " + guards);
+}
+
+const std::pair<const char*, const char*>* describe(int status) {
+  static const std::unordered_map<int, std::pair<const char*, const char*>> table = {
+      {SUCCESS, {"CUDA_SUCCESS", "no error"}},
+      {INVALID_VALUE, {"CUDA_ERROR_INVALID_VALUE", "invalid argument"}},
+      {OUT_OF_MEMORY, {"CUDA_ERROR_OUT_OF_MEMORY", "out of memory"}},
+      {NOT_INITIALIZED, {"CUDA_ERROR_NOT_INITIALIZED", "initialization error"}},
+      {NO_DEVICE, {"CUDA_ERROR_NO_DEVICE", "no CUDA-capable device is detected"}},
+      {INVALID_DEVICE, {"CUDA_ERROR_INVALID_DEVICE", "invalid device ordinal"}},
+      {INVALID_IMAGE, {"CUDA_ERROR_INVALID_IMAGE", "device kernel image is invalid"}},
+      {INVALID_CONTEXT, {"CUDA_ERROR_INVALID_CONTEXT", "invalid device context"}},
+      {NO_BINARY_FOR_GPU, {"CUDA_ERROR_NO_BINARY_FOR_GPU", "no kernel image is available for the device"}},
+      {INVALID_HANDLE, {"CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"}},
+      {NOT_FOUND, {"CUDA_ERROR_NOT_FOUND", "named symbol not found"}},
+      {NOT_READY, {"CUDA_ERROR_NOT_READY", "device not ready"}},
+      {ILLEGAL_ADDRESS, {"CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"}},
+      {LAUNCH_FAILED, {"CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"}},
+  };
+  const auto found = table.find(status);
+  return found == table.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+// ── Of the emulation ─────────────────────────────────────────────────────────────────────────────────────────────
+
+/// Live allocations, live bytes, peak bytes, allocations ever, pinned, modules, streams, events, launches, pending.
+EXPORT void emulation_counters(uint64_t* out) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  size_t bytes = 0, pending = legacy.queue.size();
+  for (int device = 0; device < deviceCount(); device++) bytes += memory.live(device);
+  for (Stream* stream : streams) pending += stream->queue.size();
+  const uint64_t values[] = {memory.count(), bytes,          memory.peak(),  memory.total(), pinned.size(),
+                             modules.size(), streams.size(), events.size(), launches,       pending};
+  std::memcpy(out, values, sizeof values);
+}
+/// The next call of that function answers `status`.
+EXPORT void emulation_fail_next(const char* function, int status) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  planned_failures[function] = status;
+}
+EXPORT const char* emulation_fault() { return fault_text.c_str(); }
+/// For the other libraries: queues `work(data)`.
+EXPORT int emulation_enqueue(void* stream, void (*work)(void*), void* data) {
+  return enqueue(stream, [work, data] { work(data); });
+}
+EXPORT int emulation_contains(uint64_t address, size_t bytes) { return memory.contains(address, bytes) ? 1 : 0; }
+EXPORT void emulation_check(const char* what) {
+  const std::string guards = memory.checkGuards();
+  if (!guards.empty()) fault(ILLEGAL_ADDRESS, std::string(what) + ": " + guards);
+}
+
+// ── Device ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EXPORT Status cuInit(unsigned flags) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  if (flags != 0) return INVALID_VALUE;
+  if (deviceCount() == 0) return NO_DEVICE;
+  initialised = true;
+  return entering(__func__);
+}
+EXPORT Status cuDriverGetVersion(int* version) {
+  *version = DRIVER_VERSION;
+  return SUCCESS;
+}
+EXPORT Status cuDeviceGetCount(int* count) {
+  ENTER();
+  *count = deviceCount();
+  return SUCCESS;
+}
+EXPORT Status cuDeviceGet(int* device, int ordinal) {
+  ENTER();
+  if (ordinal < 0 || ordinal >= deviceCount()) return INVALID_DEVICE;
+  *device = ordinal;
+  return SUCCESS;
+}
+EXPORT Status cuDeviceGetName(char* name, int length, int device) {
+  ENTER();
+  if (device < 0 || device >= deviceCount() || length < 1) return INVALID_DEVICE;
+  std::snprintf(name, static_cast<size_t>(length), "Emulated GPU %d", device);
+  return SUCCESS;
+}
+EXPORT Status cuDeviceGetAttribute(int* value, int attribute, int device) {
+  ENTER();
+  if (device < 0 || device >= deviceCount()) return INVALID_DEVICE;
+  switch (attribute) {
+    case 1: *value = 1024; break;               // threads of a block
+    case 2: case 3: *value = 1024; break;
+    case 4: *value = 64; break;
+    case 5: *value = 0x7fffffff; break;         // blocks of a grid
+    case 6: case 7: *value = 65535; break;
+    case 8: *value = 48 << 10; break;           // shared memory of a block
+    case 9: *value = 64 << 10; break;           // constant memory
+    case 10: *value = WARP; break;
+    case 12: *value = 65536; break;             // registers of a block
+    case 13: *value = 1000000; break;           // kHz
+    case 16: *value = MULTIPROCESSORS; break;
+    case 18: case 19: *value = 0; break;        // integrated, can map host memory
+    case 20: *value = 0; break;                 // compute mode: default
+    case 33: case 34: case 50: *value = 0; break;
+    case 36: *value = 1000000; break;           // memory clock
+    case 37: *value = 64; break;                // bus width
+    case 38: *value = 4 << 20; break;           // L2
+    case 39: *value = 2048; break;              // threads of a multiprocessor
+    case 40: *value = 2; break;                 // copy engines
+    case 75: *value = COMPUTE_MAJOR; break;
+    case 76: *value = COMPUTE_MINOR; break;
+    case 81: *value = 228 << 10; break;         // shared memory of a multiprocessor
+    case 97: *value = SHARED_OPT_IN; break;
+    case 106: *value = 32; break;               // blocks of a multiprocessor
+    case 115: *value = 1; break;                // memory pools
+    default: return INVALID_VALUE;
+  }
+  return SUCCESS;
+}
+EXPORT Status cuDeviceTotalMem_v2(size_t* bytes, int device) {
+  ENTER();
+  if (device < 0 || device >= deviceCount()) return INVALID_DEVICE;
+  *bytes = totalBytes();
+  return SUCCESS;
+}
+EXPORT Status cuDevicePrimaryCtxRetain(void** context, int device) {
+  ENTER();
+  std::lock_guard<std::recursive_mutex> lock(state);
+  if (device < 0 || device >= deviceCount()) return INVALID_DEVICE;
+  auto& held = contexts[device];
+  if (held == nullptr) held = std::make_unique<Context>(Context{device});
+  held->retained++;
+  *context = held.get();
+  return SUCCESS;
+}
+EXPORT Status cuDevicePrimaryCtxRelease_v2(int device) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  auto found = contexts.find(device);
+  if (found == contexts.end() || found->second->retained == 0) return INVALID_CONTEXT;
+  // Destroying the context is what clears an error that sticks.
+  if (--found->second->retained == 0) sticky = SUCCESS;
+  return SUCCESS;
+}
+EXPORT Status cuCtxSetCurrent(void* context) {
+  ENTER();
+  current = static_cast<Context*>(context);
+  return SUCCESS;
+}
+EXPORT Status cuCtxSynchronize() {
+  ENTER_CONTEXT();
+  drainAll();
+  return sticky;
+}
+
+// ── Streams and events ───────────────────────────────────────────────────────────────────────────────────────────
+
+EXPORT Status cuStreamCreate(void** stream, unsigned) {
+  ENTER_CONTEXT();
+  std::lock_guard<std::recursive_mutex> lock(state);
+  *stream = *streams.insert(new Stream).first;
+  return SUCCESS;
+}
+EXPORT Status cuStreamDestroy_v2(void* handle) {
+  std::lock_guard<std::recursive_mutex> one(running);
+  std::lock_guard<std::recursive_mutex> lock(state);
+  Stream* stream = known(handle);
+  if (stream == nullptr || stream == &legacy) return INVALID_HANDLE;
+  drain(*stream);
+  for (Event* event : events) {
+    if (event->stream == stream) event->stream = nullptr;
+  }
+  streams.erase(stream);
+  delete stream;
+  return SUCCESS;
+}
+EXPORT Status cuStreamSynchronize(void* handle) {
+  ENTER();
+  Stream* stream = known(handle);
+  if (stream == nullptr) return INVALID_HANDLE;
+  drain(*stream);
+  return sticky;
+}
+EXPORT Status cuStreamQuery(void* handle) {
+  ENTER();
+  Stream* stream = known(handle);
+  if (stream == nullptr) return INVALID_HANDLE;
+  const bool pending = !stream->queue.empty();
+  drain(*stream);
+  return sticky != SUCCESS ? sticky : pending ? NOT_READY : SUCCESS;
+}
+EXPORT Status cuEventCreate(void** event, unsigned) {
+  ENTER_CONTEXT();
+  std::lock_guard<std::recursive_mutex> lock(state);
+  *event = *events.insert(new Event).first;
+  return SUCCESS;
+}
+EXPORT Status cuEventDestroy_v2(void* handle) {
+  std::lock_guard<std::recursive_mutex> one(running);
+  std::lock_guard<std::recursive_mutex> lock(state);
+  auto* event = static_cast<Event*>(handle);
+  if (events.count(event) == 0) return INVALID_HANDLE;
+  awaitEvent(*event);
+  events.erase(event);
+  delete event;
+  return SUCCESS;
+}
+EXPORT Status cuEventRecord(void* handle, void* stream) {
+  ENTER();
+  auto* event = static_cast<Event*>(handle);
+  if (!isKnown(event)) return INVALID_HANDLE;
+  // A record that nothing waited for is replaced, as the driver does; here it runs first, which nobody can tell.
+  if (event->stream != nullptr && event->stream != known(stream)) awaitEvent(*event);
+  event->stream = known(stream);
+  if (event->stream == nullptr) return INVALID_HANDLE;
+  const uint64_t number = ++event->wanted;
+  return enqueue(stream, [event, number] {
+    event->done = number;
+    event->at = std::chrono::steady_clock::now();
+  });
+}
+EXPORT Status cuStreamWaitEvent(void* stream, void* handle, unsigned) {
+  ENTER();
+  std::lock_guard<std::recursive_mutex> lock(state);
+  auto* event = static_cast<Event*>(handle);
+  if (events.count(event) == 0) return INVALID_HANDLE;
+  Stream* other = event->stream;
+  const uint64_t wanted = event->wanted;
+  return enqueue(stream, [event, other, wanted] {
+    if (isKnown(event) && other != nullptr) {
+      drain(*other, [event, wanted] { return event->done >= wanted; });
+    }
+  });
+}
+EXPORT Status cuEventQuery(void* handle) {
+  ENTER();
+  auto* event = static_cast<Event*>(handle);
+  if (!isKnown(event)) return INVALID_HANDLE;
+  const bool pending = event->done < event->wanted;
+  awaitEvent(*event);
+  return sticky != SUCCESS ? sticky : pending ? NOT_READY : SUCCESS;
+}
+EXPORT Status cuEventSynchronize(void* handle) {
+  ENTER();
+  auto* event = static_cast<Event*>(handle);
+  if (!isKnown(event)) return INVALID_HANDLE;
+  awaitEvent(*event);
+  return sticky;
+}
+EXPORT Status cuEventElapsedTime(float* milliseconds, void* start, void* end) {
+  ENTER();
+  auto *a = static_cast<Event*>(start), *b = static_cast<Event*>(end);
+  if (events.count(a) == 0 || events.count(b) == 0 || a->wanted == 0 || b->wanted == 0) return INVALID_HANDLE;
+  if (a->done < a->wanted || b->done < b->wanted) return NOT_READY;
+  *milliseconds = std::chrono::duration<float, std::milli>(b->at - a->at).count();
+  return SUCCESS;
+}
+
+// ── Memory ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EXPORT Status cuMemAllocAsync(uint64_t* address, size_t bytes, void* stream) {
+  ENTER_CONTEXT();
+  if (known(stream) == nullptr) return INVALID_HANDLE;
+  if (bytes == 0) return INVALID_VALUE;
+  *address = memory.allocate(bytes, current->device, totalBytes());
+  return *address == 0 ? OUT_OF_MEMORY : SUCCESS;
+}
+EXPORT Status cuMemFreeAsync(uint64_t address, void* stream) {
+  ENTER();
+  if (known(stream) == nullptr) return INVALID_HANDLE;
+  if (!memory.startFree(address)) return INVALID_VALUE;
+  return enqueue(stream, [address] {
+    const std::string wrong = memory.finishFree(address);
+    if (!wrong.empty()) fault(ILLEGAL_ADDRESS, wrong);
+  });
+}
+EXPORT Status cuMemAlloc_v2(uint64_t* address, size_t bytes) {
+  ENTER_CONTEXT();
+  if (bytes == 0) return INVALID_VALUE;
+  *address = memory.allocate(bytes, current->device, totalBytes());
+  return *address == 0 ? OUT_OF_MEMORY : SUCCESS;
+}
+EXPORT Status cuMemFree_v2(uint64_t address) {
+  ENTER_CONTEXT();
+  if (address == 0) return SUCCESS;
+  drainAll();
+  if (!memory.startFree(address)) return INVALID_VALUE;
+  const std::string wrong = memory.finishFree(address);
+  if (!wrong.empty()) fault(ILLEGAL_ADDRESS, wrong);
+  return sticky;
+}
+EXPORT Status cuMemAllocHost_v2(void** at, size_t bytes) {
+  ENTER_CONTEXT();
+  if (bytes == 0) return INVALID_VALUE;
+  *at = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  if (*at == nullptr) return OUT_OF_MEMORY;
+  std::memset(*at, POISON, bytes);
+  std::lock_guard<std::recursive_mutex> lock(state);
+  pinned[reinterpret_cast<uint64_t>(*at)] = bytes;
+  return SUCCESS;
+}
+EXPORT Status cuMemFreeHost(void* at) {
+  ENTER_CONTEXT();
+  drainAll();
+  std::lock_guard<std::recursive_mutex> lock(state);
+  if (pinned.erase(reinterpret_cast<uint64_t>(at)) == 0) return INVALID_VALUE;
+  std::free(at);
+  return SUCCESS;
+}
+EXPORT Status cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t bytes, void* stream) {
+  ENTER();
+  if (bytes == 0) return SUCCESS;
+  if (!memory.contains(target, bytes)) return INVALID_VALUE;
+  if (isPinned(source)) {
+    return enqueue(stream, [=] { std::memcpy(reinterpret_cast<void*>(target), source, bytes); });
+  }
+  // The driver has taken pageable memory before it returns.
+  std::shared_ptr<unsigned char[]> taken(new unsigned char[bytes]);
+  std::memcpy(taken.get(), source, bytes);
+  return enqueue(stream, [=] { std::memcpy(reinterpret_cast<void*>(target), taken.get(), bytes); });
+}
+EXPORT Status cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, void* stream) {
+  ENTER();
+  if (bytes == 0) return SUCCESS;
+  if (!memory.contains(source, bytes)) return INVALID_VALUE;
+  const Status status =
+      enqueue(stream, [=] { std::memcpy(target, reinterpret_cast<const void*>(source), bytes); });
+  if (status == SUCCESS && !isPinned(target)) drain(*known(stream));
+  return status != SUCCESS ? status : sticky;
+}
+EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t bytes, void* stream) {
+  ENTER();
+  if (bytes == 0) return SUCCESS;
+  if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
+  return enqueue(stream, [=] {
+    std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
+  });
+}
+EXPORT Status cuMemsetD8Async(uint64_t target, unsigned char value, size_t count, void* stream) {
+  ENTER();
+  if (count == 0) return SUCCESS;
+  if (!memory.contains(target, count)) return INVALID_VALUE;
+  return enqueue(stream, [=] { std::memset(reinterpret_cast<void*>(target), value, count); });
+}
+EXPORT Status cuMemsetD32Async(uint64_t target, unsigned value, size_t count, void* stream) {
+  ENTER();
+  if (count == 0) return SUCCESS;
+  if (!memory.contains(target, 4 * count) || target % 4 != 0) return INVALID_VALUE;
+  return enqueue(stream, [=] {
+    auto* at = reinterpret_cast<unsigned*>(target);
+    for (size_t i = 0; i < count; i++) at[i] = value;
+  });
+}
+EXPORT Status cuMemGetInfo_v2(size_t* free, size_t* total) {
+  ENTER_CONTEXT();
+  *total = totalBytes();
+  const size_t live = memory.live(current->device);
+  *free = live < *total ? *total - live : 0;
+  return SUCCESS;
+}
+EXPORT Status cuDeviceGetDefaultMemPool(void** pool, int device) {
+  ENTER();
+  if (device < 0 || device >= deviceCount()) return INVALID_DEVICE;
+  *pool = reinterpret_cast<void*>(static_cast<uintptr_t>(device) + 1);
+  return SUCCESS;
+}
+EXPORT Status cuMemPoolSetAttribute(void* pool, int, void* value) {
+  ENTER();
+  return pool == nullptr || value == nullptr ? INVALID_VALUE : SUCCESS;
+}
+EXPORT Status cuMemPoolGetAttribute(void* pool, int attribute, uint64_t* value) {
+  ENTER();
+  if (pool == nullptr || attribute < 4 || attribute > 8) return INVALID_VALUE;
+  const int device = static_cast<int>(reinterpret_cast<uintptr_t>(pool)) - 1;
+  *value = attribute == 4 ? ~0ull : attribute % 2 == 1 ? memory.live(device) : memory.peak();
+  return SUCCESS;
+}
+EXPORT Status cuMemPoolTrimTo(void* pool, size_t) {
+  ENTER();
+  return pool == nullptr ? INVALID_VALUE : SUCCESS;
+}
+
+// ── Programs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EXPORT Status cuModuleLoadData(void** handle, const unsigned char* image) {
+  ENTER_CONTEXT();
+  // An ELF file ends with its section headers: their offset, size and number stand in its own header.
+  if (std::memcmp(image, "\177ELF", 4) != 0) return INVALID_IMAGE;
+  uint64_t offset;
+  uint16_t size, count;
+  std::memcpy(&offset, image + 40, sizeof offset);
+  std::memcpy(&size, image + 58, sizeof size);
+  std::memcpy(&count, image + 60, sizeof count);
+  const size_t bytes = offset + static_cast<size_t>(size) * count;
+  char path[] = "/tmp/emulated-cubin-XXXXXX";
+  const int file = mkstemp(path);
+  if (file < 0) return INVALID_IMAGE;
+  bool written = true;
+  for (size_t at = 0; at < bytes && written;) {
+    const ssize_t step = write(file, image + at, bytes - at);
+    written = step > 0;
+    at += static_cast<size_t>(step);
+  }
+  close(file);
+  void* library = written ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : nullptr;
+  if (library == nullptr) std::fprintf(stderr, "emulated GPU: %s\n", dlerror());
+  unlink(path);
+  if (library == nullptr) return INVALID_IMAGE;
+  const auto* module = static_cast<const EmulatedModule*>(dlsym(library, "emulated_module"));
+  if (module == nullptr) return INVALID_IMAGE;
+  if (module->architecture / 10 != COMPUTE_MAJOR || module->architecture % 10 > COMPUTE_MINOR) {
+    dlclose(library);
+    return NO_BINARY_FOR_GPU;
+  }
+  std::lock_guard<std::recursive_mutex> lock(state);
+  *handle = *modules.insert(new Module{library, module, {}}).first;
+  return SUCCESS;
+}
+EXPORT Status cuModuleUnload(void* handle) {
+  drainAll();
+  std::lock_guard<std::recursive_mutex> lock(state);
+  auto* module = static_cast<Module*>(handle);
+  if (modules.erase(module) == 0) return INVALID_HANDLE;
+  for (Function* function : module->functions) delete function;
+  dlclose(module->library);
+  delete module;
+  return SUCCESS;
+}
+EXPORT Status cuModuleGetFunction(void** handle, void* module_handle, const char* name) {
+  ENTER();
+  std::lock_guard<std::recursive_mutex> lock(state);
+  auto* module = static_cast<Module*>(module_handle);
+  if (modules.count(module) == 0) return INVALID_HANDLE;
+  for (int i = 0; i < module->module->kernel_count; i++) {
+    const EmulatedKernel* kernel = &module->module->kernels[i];
+    if (std::strcmp(kernel->name, name) != 0) continue;
+    *handle = *module->functions.insert(new Function{module->module, kernel}).first;
+    return SUCCESS;
+  }
+  return NOT_FOUND;
+}
+EXPORT Status cuFuncSetAttribute(void* handle, int attribute, int value) {
+  ENTER();
+  constexpr int DYNAMIC_SHARED_BYTES = 8, CARVEOUT = 9;
+  if (attribute == CARVEOUT) return SUCCESS;
+  if (attribute != DYNAMIC_SHARED_BYTES || value < 0 || value > SHARED_OPT_IN) return INVALID_VALUE;
+  static_cast<Function*>(handle)->dynamic_shared = value;
+  return SUCCESS;
+}
+EXPORT Status cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                             unsigned bz, unsigned shared, void* stream, void** parameters, void** extra) {
+  ENTER();
+  const auto* function = static_cast<const Function*>(handle);
+  if (function == nullptr || known(stream) == nullptr) return INVALID_HANDLE;
+  if (gx == 0 || gy == 0 || gz == 0 || gx > 0x7fffffffu || gy > 65535 || gz > 65535) return INVALID_VALUE;
+  if (bx == 0 || by == 0 || bz == 0 || bx > 1024 || by > 1024 || bz > 64 || bx * by * bz > 1024) return INVALID_VALUE;
+  if (shared > static_cast<unsigned>(function->dynamic_shared)) return INVALID_VALUE;
+  const uint64_t wanted = function->kernel->parameter_bytes;
+  const void* buffer = nullptr;
+  size_t size = 0;
+  for (size_t i = 0; extra != nullptr && extra[i] != nullptr; i += 2) {
+    const auto kind = reinterpret_cast<uintptr_t>(extra[i]);
+    if (kind == 1) buffer = extra[i + 1];
+    if (kind == 2) size = *static_cast<size_t*>(extra[i + 1]);
+  }
+  if (parameters != nullptr || (buffer == nullptr && wanted > 0)) return INVALID_VALUE;
+  if (size < wanted || size > (wanted + 7) / 8 * 8) {
+    std::fprintf(stderr, "emulated GPU: kernel %s takes %llu bytes of parameters, not %zu\n", function->kernel->name,
+                 static_cast<unsigned long long>(wanted), size);
+    return INVALID_VALUE;
+  }
+  launches++;
+  const auto* bytes = static_cast<const unsigned char*>(buffer);
+  Launch launch{*function, {gx, gy, gz}, {bx, by, bz}, shared, {bytes, bytes + size}};
+  return enqueue(stream, [launch = std::move(launch)] { runLaunch(launch); });
+}
+EXPORT Status cuGetErrorName(int status, const char** text) {
+  const auto* found = describe(status);
+  *text = found == nullptr ? nullptr : found->first;
+  return found == nullptr ? INVALID_VALUE : SUCCESS;
+}
+EXPORT Status cuGetErrorString(int status, const char** text) {
+  const auto* found = describe(status);
+  *text = found == nullptr ? nullptr : found->second;
+  return found == nullptr ? INVALID_VALUE : SUCCESS;
+}

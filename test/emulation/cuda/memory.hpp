@@ -1,0 +1,113 @@
+// Device memory: host memory with guard zones, filled with 0xFF (NaN) when it is handed out and when it is freed.
+#pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <string>
+
+namespace emulated {
+
+constexpr size_t GUARD = 256;
+constexpr unsigned char GUARD_BYTE = 0xA5;
+constexpr unsigned char POISON = 0xFF;
+
+struct Allocation {
+  unsigned char* base;
+  size_t bytes;
+  int device;
+  /// Freed by the caller; work queued before may still use it.
+  bool freeing;
+};
+
+class Memory {
+ public:
+  /// 0 when `total` bytes of the device would be exceeded.
+  uint64_t allocate(size_t bytes, int device, size_t total) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (live_[device] + bytes > total) return 0;
+    const size_t reserved = (bytes + GUARD - 1) / GUARD * GUARD + 2 * GUARD;
+    unsigned char* base = static_cast<unsigned char*>(std::aligned_alloc(GUARD, reserved));
+    if (base == nullptr) return 0;
+    std::memset(base, GUARD_BYTE, GUARD);
+    std::memset(base + GUARD, POISON, bytes);
+    std::memset(base + GUARD + bytes, GUARD_BYTE, GUARD);
+    const uint64_t address = reinterpret_cast<uint64_t>(base + GUARD);
+    all_[address] = {base, bytes, device, false};
+    live_[device] += bytes;
+    count_++;
+    total_++;
+    if (live_[device] > peak_) peak_ = live_[device];
+    return address;
+  }
+
+  /// Whether it was live; its bytes count as free from now on.
+  bool startFree(uint64_t address) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto found = all_.find(address);
+    if (found == all_.end() || found->second.freeing) return false;
+    found->second.freeing = true;
+    live_[found->second.device] -= found->second.bytes;
+    count_--;
+    return true;
+  }
+
+  /// Returns what was wrong with it, if anything.
+  std::string finishFree(uint64_t address) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto found = all_.find(address);
+    if (found == all_.end()) return "";
+    const std::string wrong = guardsOf(found->second);
+    std::memset(found->second.base, POISON, found->second.bytes + GUARD);
+    std::free(found->second.base);
+    all_.erase(found);
+    return wrong;
+  }
+
+  /// Whether `bytes` from `address` lie in one allocation that the caller has not freed.
+  bool contains(uint64_t address, size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    auto next = all_.upper_bound(address);
+    if (next == all_.begin()) return false;
+    auto& [start, allocation] = *--next;
+    return !allocation.freeing && address + bytes <= start + allocation.bytes;
+  }
+
+  std::string checkGuards() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& [address, allocation] : all_) {
+      const std::string wrong = guardsOf(allocation);
+      if (!wrong.empty()) return wrong;
+    }
+    return "";
+  }
+
+  size_t live(int device) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return live_[device];
+  }
+  size_t count() const { return count_; }
+  size_t peak() const { return peak_; }
+  size_t total() const { return total_; }
+
+ private:
+  std::mutex mutex_;
+  std::map<uint64_t, Allocation> all_;
+  std::map<int, size_t> live_;
+  size_t count_ = 0, peak_ = 0, total_ = 0;
+
+  static bool intact(const unsigned char* at) {
+    static const std::string whole(GUARD, static_cast<char>(GUARD_BYTE));
+    return std::memcmp(at, whole.data(), GUARD) == 0;
+  }
+  static std::string guardsOf(const Allocation& a) {
+    const char* where = !intact(a.base)                       ? "before"
+                        : !intact(a.base + GUARD + a.bytes) ? "after"
+                                                              : nullptr;
+    if (where == nullptr) return "";
+    return std::string("memory ") + where + " an allocation of " + std::to_string(a.bytes) + " bytes was written";
+  }
+};
+
+}  // namespace emulated
