@@ -82,6 +82,15 @@ export async function ensureDaemon(options: EnsureOptions): Promise<DaemonAddres
   }
 }
 
+/** The daemon that runs already, whatever its version; null where there is none. Starts nothing. */
+export async function findDaemon(home = stateFolder()): Promise<DaemonAddress | null> {
+  const seat = await highestSeat(home);
+  if (!seat?.record) return null;
+  const socket = await connectTo(seat.record.socket);
+  socket?.destroy();
+  return socket ? { ...seat.record, started: false } : null;
+}
+
 /** @throws daemon/not-answering where nobody listens any more: call {@link ensureDaemon} again */
 export async function openSocket({ socket: address, pid }: DaemonAddress): Promise<Socket> {
   const socket = await connectTo(address);

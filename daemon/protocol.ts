@@ -43,3 +43,4 @@ export type {
   PerplexityRow,
   Recipe,
 } from "./report.ts";
+export type { Objective, PruneMethod, Role } from "./vocabulary.ts";

@@ -3,7 +3,7 @@
  * HTML report and the webviews. Types only. A report is a function of the input, the recipe and the device, so it
  * carries no clock time: a run that was killed and resumed writes the same bytes as one that was not.
  */
-import type { Objective, Pattern, PruneMethod, Role } from "./vocabulary.ts";
+import type { Objective, Pattern, PruneMethod, Role, TaskName } from "./vocabulary.ts";
 
 export const REPORT_SCHEMA = "denoise-rotator/report@1";
 
@@ -108,8 +108,11 @@ export interface CurvePoint {
   readonly loss: number;
 }
 
+/** The models that a report compares. */
+export type ModelLabel = "dense" | "pruned" | "rotated + pruned";
+
 export interface PerplexityRow {
-  readonly label: "dense" | "pruned" | "rotated + pruned";
+  readonly label: ModelLabel;
   readonly perplexity: number;
   /** Scored tokens: windows · (seqLen − 1). */
   readonly tokens: number;
@@ -117,6 +120,27 @@ export interface PerplexityRow {
   readonly seqLen: number;
   /** SHA-256 of the evaluation text's bytes, so that figures are comparable only where they are. */
   readonly textSha256: string;
+}
+
+/** Accuracy of one model on one zero-shot task. */
+export interface TaskRow {
+  readonly label: ModelLabel;
+  readonly task: TaskName;
+  /** Version of the harness's task definition. */
+  readonly version: string;
+  readonly items: number;
+  /** By the harness's names (`acc`, `acc_norm`): share of the items answered right, and the standard error of that. */
+  readonly figures: Readonly<
+    Record<string, { readonly value: number; readonly stderr: number | null }>
+  >;
+  /** SHA-256 of each data file, so that figures are comparable only where they are. */
+  readonly dataSha256: readonly string[];
+}
+
+export interface TaskReport {
+  /** Whose prompts, normalisation and token boundaries these are: name and version. */
+  readonly harness: string;
+  readonly rows: readonly TaskRow[];
 }
 
 /** Something that did not go as asked and was handled; never silent. */
@@ -179,6 +203,8 @@ export interface RunReport {
     readonly packedBytes: number;
   };
   readonly perplexity: readonly PerplexityRow[];
+  /** Zero-shot accuracies; absent where none were asked for. */
+  readonly tasks?: TaskReport;
   readonly selfTest: SelfTest;
   readonly fallbacks: readonly Fallback[];
 }

@@ -37,6 +37,13 @@ export type PruneMethod = (typeof PRUNE_METHODS)[number];
 export const OBJECTIVES = ["pruned-mass", "entropy"] as const;
 export type Objective = (typeof OBJECTIVES)[number];
 
+/** Texts that the field calibrates and measures on, by the names that stand for a file; `./c4` is a file of that name. */
+export const TEXT_NAMES = ["c4", "wikitext2"] as const;
+export type TextName = (typeof TEXT_NAMES)[number];
+
+export const isTextName = (text: string): text is TextName =>
+  TEXT_NAMES.some((name) => name === text);
+
 /** Zero-shot tasks, by the harness's names. */
 export const TASK_NAMES = ["piqa", "hellaswag", "arc_easy", "arc_challenge", "winogrande"] as const;
 export type TaskName = (typeof TASK_NAMES)[number];

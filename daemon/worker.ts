@@ -8,6 +8,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { listDevices } from "./backend/index.ts";
 import { openCheckpoint } from "./checkpoint/index.ts";
 import { DenoiseError } from "./errors.ts";
+import { fetchInputs, inputsAtHand, resolveTextFiles, type DownloadProgress } from "./hub/index.ts";
 import { anyErrorInfo } from "./jobs/errors.ts";
 import type {
   FromWorker,
@@ -61,11 +62,27 @@ const memoryNow = () => ({
 
 async function resultOf(work: Work, listener: RunListener): Promise<JobResult> {
   if (work.kind === "evaluate") {
-    return { kind: "evaluate", ...(await evaluate(work.options, listener, job.signal)) };
+    const text = await resolveTextFiles(work.options.text, "evaluation", fetching(listener));
+    const options = { ...work.options, text };
+    return { kind: "evaluate", ...(await evaluate(options, listener, job.signal)) };
   }
-  const { output, report, seconds } = await pruneOrResume(work, listener);
+  const options = await fetchInputs(work.options, fetching(listener));
+  const { output, report, seconds } = await pruneOrResume({ ...work, options }, listener);
   const { sparsity, bytes } = report.total;
   return { kind: "prune", output, sparsity, bytes, seconds };
+}
+
+/** Tells what is fetched, each file once. */
+function fetching(listener: RunListener) {
+  const told = new Set<string>();
+  return {
+    signal: job.signal,
+    onProgress: ({ file, fileDone }: DownloadProgress) => {
+      if (fileDone || told.has(file)) return;
+      told.add(file);
+      listener({ type: "note", text: `Fetching ${file}` });
+    },
+  };
 }
 
 async function pruneOrResume(
@@ -104,7 +121,7 @@ async function answerTo(
     case "devices":
       return listDevices();
     case "plan":
-      return planPrune(question.asked, signal);
+      return planPrune(await inputsAtHand(question.asked), signal);
     case "model":
       return modelFacts(question.asked, signal);
     default:

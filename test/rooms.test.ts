@@ -16,13 +16,13 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   hub: ["checkpoint"],
   tasks: ["text"],
   backend: [],
-  model: ["checkpoint"],
+  model: ["checkpoint", "backend"],
   method: ["backend"],
   pipeline: ["checkpoint", "text", "tasks", "backend", "model", "method"],
   cli: ["checkpoint", "hub", "backend", "pipeline"],
   instance: [],
   recipe: ["checkpoint", "backend", "pipeline", ...PROTOCOL],
-  jobs: ["recipe", "backend", "pipeline", ...PROTOCOL],
+  jobs: ["hub", "recipe", "backend", "pipeline", ...PROTOCOL],
   tiles: ["checkpoint", ...PROTOCOL],
   language: ["recipe", "jobs", "pipeline", ...PROTOCOL],
   session: ["jobs", "language", "recipe", "tiles", "checkpoint", "backend", ...PROTOCOL],
@@ -85,7 +85,7 @@ describe("daemon", () => {
   });
 
   test("only backend/select.ts reaches a device's code", () => {
-    const device = /^daemon\/backend\/(wasm|webgpu|tensorflow)/;
+    const device = /^daemon\/backend\/(cuda|wasm|webgpu|tensorflow)/;
     const wrong = imports.filter(
       ({ from, to, typeOnly }) =>
         device.test(to) && !device.test(from) && from !== "daemon/backend/select.ts" && !typeOnly,
@@ -102,4 +102,46 @@ test("the webview imports only types of the daemon, from report.ts and vocabular
       !["daemon/report.ts", "daemon/vocabulary.ts"].includes(to),
   );
   expect(wrong).toEqual([]);
+});
+
+describe("extension", () => {
+  const imports = importsUnder("extension");
+  const inside = (path: string) => path.startsWith("extension/");
+
+  test("of the daemon it knows the protocol, and how to find it", () => {
+    const doorways = ["daemon/protocol.ts", "daemon/connect.ts"];
+    // Types of reports and roles travel in the protocol.
+    const words = ["daemon/report.ts", "daemon/vocabulary.ts"];
+    const wrong = imports.filter(
+      ({ to }) => to.startsWith("daemon/") && ![...doorways, ...words].includes(to),
+    );
+    expect(wrong).toEqual([]);
+    expect(imports.filter(({ to }) => doorways.includes(to)).length).toBeGreaterThan(10);
+  });
+
+  test("of the pages it knows the messages", () => {
+    const wrong = imports.filter(
+      ({ to }) =>
+        to.startsWith("webview/") &&
+        !["webview/messages.ts", "webview/form/messages.ts"].includes(to),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("rooms are entered by their doorway", () => {
+    const roomOfPart = (path: string) => path.split("/").slice(0, -1).join("/");
+    const wrong = imports.filter(
+      ({ from, to }) =>
+        inside(to) &&
+        roomOfPart(to) !== "extension" &&
+        roomOfPart(from) !== roomOfPart(to) &&
+        !to.endsWith("/index.ts"),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("neither pages nor the daemon import it", () => {
+    const others = [...importsUnder("webview"), ...importsUnder("daemon")];
+    expect(others.filter(({ to }) => inside(to))).toEqual([]);
+  });
 });

@@ -62,8 +62,19 @@ export interface Checkpoint {
    */
   readBytes(name: string, start?: number, end?: number): Promise<Uint8Array<ArrayBuffer>>;
   /**
+   * Bytes of a tensor from `start` on, as many as fit into `target` or as there are; for reading a large one piece by
+   * piece without new memory for each.
+   * @returns the part of `target` that was filled
+   * @throws as {@link readBytes}
+   */
+  readInto(
+    name: string,
+    target: Uint8Array<ArrayBuffer>,
+    start: number,
+  ): Promise<Uint8Array<ArrayBuffer>>;
+  /**
    * Values of a float tensor, or of some of its rows, as float32 (F64 rounded to nearest even). Peak memory is the
-   * result plus one chunk.
+   * result, for F64 plus one chunk.
    * @throws DenoiseError `checkpoint/not-float` and those of {@link readBytes}
    */
   readFloats(name: string, rows?: RowRange): Promise<Float32Array<ArrayBuffer>>;
@@ -71,8 +82,8 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-/** Raw bytes decoded at a time; a multiple of every element size. */
-const CHUNK_BYTES = 16 * 2 ** 20;
+/** Bytes of F64 read and rounded at a time. */
+const CHUNK_BYTES = 2 ** 20;
 
 export interface CheckpointParts {
   readonly root: string;
@@ -113,6 +124,19 @@ export class FileCheckpoint implements Checkpoint {
     return bytes;
   }
 
+  async readInto(
+    name: string,
+    target: Uint8Array<ArrayBuffer>,
+    start: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const entry = this.#entry(name);
+    const end = Math.min(start + target.byteLength, entry.bytes);
+    checkRange(entry, "bytes", start, end, entry.bytes);
+    const filled = target.subarray(0, end - start);
+    await this.#read(entry, filled, start);
+    return filled;
+  }
+
   async readFloats(name: string, rows?: RowRange): Promise<Float32Array<ArrayBuffer>> {
     const entry = this.#entry(name);
     const { dtype } = entry;
@@ -125,8 +149,12 @@ export class FileCheckpoint implements Checkpoint {
     const rowElements = rowCount === 0 ? 0 : entry.elements / rowCount;
     const out = new Float32Array((rowEnd - rowStart) * rowElements);
     const from = rowStart * rowElements * size;
-    if (dtype === "F32") {
-      await this.#read(entry, new Uint8Array(out.buffer), from);
+    const bytes = new Uint8Array(out.buffer);
+    if (size <= 4) {
+      // The codes are read into the end of the result's own memory: decoding from the front never overtakes them.
+      const raw = bytes.subarray(bytes.byteLength - out.length * size);
+      await this.#read(entry, raw, from);
+      if (dtype !== "F32") decodeInto(dtype, raw, out);
       return out;
     }
     const chunk = new Uint8Array(Math.min(CHUNK_BYTES, out.length * size));

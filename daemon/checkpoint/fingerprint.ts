@@ -11,13 +11,6 @@ import { join, relative } from "node:path";
 import type { Checkpoint } from "./checkpoint.ts";
 import { readError } from "./fileAccess.ts";
 
-export interface Fingerprint {
-  /** SHA-256 over {@link parts}, hexadecimal. */
-  readonly sha256: string;
-  /** File name relative to the checkpoint's folder → identity of that file. */
-  readonly parts: Readonly<Record<string, string>>;
-}
-
 /** Everything that turns text into tokens or says what the tensors mean. */
 const DECISIVE =
   /^(config\.json|tokenizer.*|special_tokens_map\.json|added_tokens\.json|vocab\..*|merges\.txt)$/;
@@ -25,9 +18,11 @@ const DECISIVE =
 /**
  * Weight files as they were when the checkpoint was opened (a later change makes reading fail), the small files as
  * they are now.
+ * @returns SHA-256, hexadecimal
  * @throws DenoiseError `checkpoint/unreadable`, `checkpoint/not-found`
  */
-export async function fingerprint(checkpoint: Checkpoint): Promise<Fingerprint> {
+export async function fingerprint(checkpoint: Checkpoint): Promise<string> {
+  /** File name relative to the checkpoint's folder → identity of that file. */
   const parts = new Map<string, string>();
   for (const { path, bytes, mtimeMs, headerSha256 } of checkpoint.files) {
     parts.set(relative(checkpoint.root, path), `${bytes} ${mtimeMs} ${headerSha256}`);
@@ -40,14 +35,7 @@ export async function fingerprint(checkpoint: Checkpoint): Promise<Fingerprint> 
     parts.set(entry.name, await contentHash(join(checkpoint.root, entry.name)));
   }
   const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
-  const sha256 = createHash("sha256").update(JSON.stringify(sorted)).digest("hex");
-  return { sha256, parts: Object.fromEntries(sorted) };
-}
-
-/** Names of the files that are new, gone or different; empty where nothing changed. */
-export function changedFiles(before: Fingerprint, after: Fingerprint): readonly string[] {
-  const names = new Set([...Object.keys(before.parts), ...Object.keys(after.parts)]);
-  return [...names].filter((name) => before.parts[name] !== after.parts[name]).sort();
+  return createHash("sha256").update(JSON.stringify(sorted)).digest("hex");
 }
 
 async function contentHash(path: string): Promise<string> {

@@ -5,7 +5,7 @@
 import { bigEndianHost } from "./errors.ts";
 import type { FloatDType, WeightDType } from "./dtype.ts";
 import { dtypeInfo } from "./dtype.ts";
-import { decodeBF16, decodeF16, decodeFloat8, encodeBF16, encodeF16 } from "./half.ts";
+import { decodeBF16, decodeF16, decodeFloat8, encodeBF16, encodeF16, roundBF16 } from "./half.ts";
 
 // The format is little-endian and typed arrays have the host's order. Every machine this runs on is
 // little-endian; should one not be, refuse to load rather than read noise.
@@ -79,4 +79,19 @@ export function encodeFloats(dtype: WeightDType, values: Float32Array): Uint8Arr
     default:
       return dtype satisfies never;
   }
+}
+
+/**
+ * {@link encodeFloats}, and `values` are left rounded to what the bytes hold. Where the bytes are F32 they are the
+ * memory of `values`.
+ */
+export function encodeRounding(dtype: WeightDType, values: Float32Array): Uint8Array {
+  if (dtype === "BF16") {
+    const codes = new Uint16Array(values.length);
+    roundBF16(values, codes);
+    return new Uint8Array(codes.buffer);
+  }
+  const bytes = encodeFloats(dtype, values);
+  if (dtype === "F16") decodeInto(dtype, bytes, values);
+  return bytes;
 }

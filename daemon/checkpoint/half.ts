@@ -123,3 +123,15 @@ export function encodeBF16(values: Float32Array, out: Uint16Array): void {
       (x & 0x7fffffff) > F32_INFINITY ? (x >>> 16) | 0x40 : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
   }
 }
+
+/** {@link encodeBF16}, and leaves in `values` what the codes stand for: one pass where a decode would be the second. */
+export function roundBF16(values: Float32Array, out: Uint16Array): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const x = bits[i] ?? 0;
+    const code =
+      (x & 0x7fffffff) > F32_INFINITY ? (x >>> 16) | 0x40 : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
+    out[i] = code;
+    bits[i] = code << 16;
+  }
+}

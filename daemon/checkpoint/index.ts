@@ -19,9 +19,9 @@ export {
   isNumericDType,
   isWeightDType,
 } from "./dtype.ts";
-export type { Fingerprint } from "./fingerprint.ts";
-export { changedFiles, fingerprint } from "./fingerprint.ts";
-export { decodeFloats, encodeFloats } from "./floats.ts";
+export { fingerprint } from "./fingerprint.ts";
+export { readFully, writeFully } from "./fileAccess.ts";
+export { decodeFloats, encodeFloats, encodeRounding } from "./floats.ts";
 export { formatBytes } from "./formatBytes.ts";
 export type { OpenOptions } from "./open.ts";
 export { openCheckpoint } from "./open.ts";
@@ -35,3 +35,4 @@ export { tensorStatistics } from "./statistics.ts";
 export type { TensorData } from "./workFile.ts";
 export { writeSafetensors } from "./workFile.ts";
 export { CheckpointWriter } from "./writer.ts";
+export { countZeros } from "./zeros.ts";

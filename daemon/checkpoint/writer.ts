@@ -82,16 +82,17 @@ export class CheckpointWriter {
     );
   }
 
-  /** Adds a small file beside the weights (`config.json`, a report). */
+  /** Adds a small file beside the weights (`config.json`, a report), or in a folder of theirs (`heatmaps/…`). */
   async writeFile(name: string, content: string | Uint8Array): Promise<void> {
     this.#assertOpen();
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
-    await this.#guard(() =>
-      this.#createFile(name, async (handle) => {
+    await this.#guard(async () => {
+      await mkdir(dirname(join(this.staging, name)), { recursive: true });
+      await this.#createFile(name, async (handle) => {
         await writeFully(handle, bytes, 0);
         await handle.sync();
-      }),
-    );
+      });
+    });
   }
 
   /**

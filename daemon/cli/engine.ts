@@ -1,6 +1,6 @@
 /** The work behind the commands, loaded only when one needs it: `--help` must not start TensorFlow.js. */
 import type { DeviceReport } from "../backend/index.ts";
-import type { DatasetOptions, DownloadedModel, HubOptions, TextUse } from "../hub/index.ts";
+import type { DatasetOptions, DownloadedModel, HubOptions, NamedInputs } from "../hub/index.ts";
 import type {
   EvaluateOptions,
   EvaluateResult,
@@ -15,7 +15,8 @@ import type { ComparisonReport } from "../report.ts";
 
 export interface Engine {
   prune(options: PruneOptions, listener: RunListener, signal: AbortSignal): Promise<PruneResult>;
-  planPrune(options: PruneOptions, signal: AbortSignal): Promise<Plan>;
+  /** Fetches nothing: what is not at hand is not looked at. */
+  planPrune(options: PruneOptions, signal: AbortSignal, cache: DatasetOptions): Promise<Plan>;
   evaluate(
     options: EvaluateOptions,
     listener: RunListener,
@@ -28,24 +29,26 @@ export interface Engine {
   ): Promise<EvaluateTasksResult>;
   listDevices(): Promise<readonly DeviceReport[]>;
   download(repository: string, folder: string, options: HubOptions): Promise<DownloadedModel>;
-  /** Paths of texts, those with a name of the field (`c4`, `wikitext2`) fetched where they are not in the cache. */
-  resolveTextFiles(
-    names: readonly string[],
-    use: TextUse,
-    options: DatasetOptions,
-  ): Promise<readonly string[]>;
+  /** What a run names but has not got, fetched where it is not in the cache: texts such as `c4`, the data of tasks. */
+  fetchInputs<T extends NamedInputs>(inputs: T, options: DatasetOptions): Promise<T>;
   /** The page that compares runs, complete in itself. */
   renderComparison(report: ComparisonReport): Promise<string>;
 }
 
 export const engine: Engine = {
   prune: async (...args) => (await import("../pipeline/index.ts")).prune(...args),
-  planPrune: async (...args) => (await import("../pipeline/index.ts")).planPrune(...args),
+  planPrune: async (options, signal, cache) => {
+    const [{ inputsAtHand }, { planPrune }] = await Promise.all([
+      import("../hub/index.ts"),
+      import("../pipeline/index.ts"),
+    ]);
+    return planPrune(await inputsAtHand(options, cache), signal);
+  },
   evaluate: async (...args) => (await import("../pipeline/index.ts")).evaluate(...args),
   evaluateTasks: async (...args) => (await import("../pipeline/index.ts")).evaluateTasks(...args),
   listDevices: async () => (await import("../backend/index.ts")).listDevices(),
   download: async (...args) => (await import("../hub/index.ts")).downloadModel(...args),
-  resolveTextFiles: async (...args) => (await import("../hub/index.ts")).resolveTextFiles(...args),
+  fetchInputs: async (...args) => (await import("../hub/index.ts")).fetchInputs(...args),
   renderComparison: async (report) =>
     (await import("../pipeline/index.ts")).renderComparison(report),
 };

@@ -13,16 +13,21 @@ import type { Fact } from "./terminal/facts.ts";
 import { duration, integer, significant } from "./terminal/numbers.ts";
 import type { Screen } from "./terminal/screen.ts";
 import type { Style } from "./terminal/style.ts";
-import { fetchTexts } from "./texts.ts";
+import { fetched } from "./fetched.ts";
 
 export async function evalCommand(context: Context, request: EvalRequest): Promise<void> {
   const { io, engine } = context;
   const { tasks: asked, logSamples, json } = request;
   const screen = screenFor(context, json);
+  const inputs = await fetched(context, screen, {
+    ...(request.options && { evaluation: { files: request.options.text } }),
+    ...(asked && { tasks: asked }),
+  });
   const options = request.options && {
     ...request.options,
-    text: await fetchTexts(context, screen, request.options.text, "evaluation"),
+    text: inputs.evaluation?.files ?? request.options.text,
   };
+  const tasksAsked = inputs.tasks;
   const samples = logSamples === undefined ? null : await openLog(logSamples);
   const [perplexity, tasks] = await interruptible(
     io,
@@ -30,7 +35,8 @@ export async function evalCommand(context: Context, request: EvalRequest): Promi
     async (signal) =>
       [
         options && (await watched(context, screen, (l) => engine.evaluate(options, l, signal))),
-        asked && (await watched(context, screen, (l) => engine.evaluateTasks(asked, l, signal))),
+        tasksAsked &&
+          (await watched(context, screen, (l) => engine.evaluateTasks(tasksAsked, l, signal))),
       ] as const,
   ).catch(async (error: unknown) => {
     await samples?.discard();

@@ -105,4 +105,8 @@ Example:
   denoise-rotator devices
 
 Shows what can compute on this machine, what is missing, and the one command that brings it.
+
+  • cuda needs the NVIDIA driver, cuBLAS and NVRTC of CUDA 12 or 13, from a toolkit, a conda or a Python environment
+    (PyTorch brings both). DENOISE_ROTATOR_CUDA=<folder> is searched first; off leaves CUDA alone.
+  • With several GPUs, --device cuda:1 takes the second; CUDA_VISIBLE_DEVICES hides some.
 `;

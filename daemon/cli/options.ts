@@ -4,7 +4,12 @@
  */
 import { join } from "node:path";
 import type { DeviceRequest } from "../backend/index.ts";
-import type { EvaluateOptions, EvaluateTasksOptions, PruneOptions } from "../pipeline/index.ts";
+import type {
+  EvaluateOptions,
+  EvaluateTasksOptions,
+  PruneOptions,
+  TaskChoice,
+} from "../pipeline/index.ts";
 import { OBJECTIVES, PRUNE_METHODS, TASK_NAMES } from "../vocabulary.ts";
 import { contradiction, needsOption, nothingToMeasure } from "./errors.ts";
 import {
@@ -23,14 +28,18 @@ import type { Parse } from "./values.ts";
 export type RawOptions = Readonly<Record<string, unknown>>;
 
 const MANY = 1_000_000;
-const DEVICE_NAMES: Readonly<Record<DeviceRequest, true>> = {
+const DEVICE_NAMES: Readonly<Record<Exclude<DeviceRequest, `cuda:${number}`>, true>> = {
   auto: true,
   cuda: true,
   tensorflow: true,
   webgpu: true,
   wasm: true,
 };
-const device = oneOf(...(Object.keys(DEVICE_NAMES) as DeviceRequest[]));
+const deviceName = oneOf(...(Object.keys(DEVICE_NAMES) as DeviceRequest[]));
+const device: Parse<DeviceRequest> = (flag, text) => {
+  const gpu = /^cuda:(\d{1,2})$/.exec(text);
+  return gpu ? `cuda:${Number(gpu[1])}` : deviceName(flag, text);
+};
 
 export interface PruneRequest {
   readonly options: PruneOptions;
@@ -48,6 +57,7 @@ export function parsePrune(checkpoint: string, raw: RawOptions): PruneRequest {
     );
   }
   const evaluation = parseEvaluation(raw);
+  const choice = parseTaskChoice(raw);
   const options = {
     checkpoint,
     out: text(raw, "out") ?? "",
@@ -74,18 +84,23 @@ export function parsePrune(checkpoint: string, raw: RawOptions): PruneRequest {
       maxShardBytes: value(raw, "maxShardSize", size),
       device: value(raw, "device", device),
       evaluation,
+      tasks: choice && { ...choice, ...present({ baseline: baselineOf(raw) }) },
     }),
   } satisfies PruneOptions;
   return { options, dryRun, json: flag(raw, "json") };
 }
 
+// commander turns `--no-baseline` into `baseline: false` and its absence into `true`.
+const baselineOf = (raw: RawOptions) => (raw.baseline === false ? false : undefined);
+
 function parseEvaluation(raw: RawOptions): PruneOptions["evaluation"] {
   const files = texts(raw, "text");
-  // commander turns `--no-baseline` into `baseline: false` and its absence into `true`.
-  const baseline = raw.baseline === false ? false : undefined;
+  const baseline = baselineOf(raw);
   if (files === undefined) {
     refuseWithout("--text <file>", raw, ["evalSeqLen", "evalWindows"]);
-    if (baseline === false) throw needsOption("--no-baseline", "--text <file>");
+    if (baseline === false && raw.tasks === undefined) {
+      throw needsOption("--no-baseline", "--text <file> or --tasks <names>");
+    }
     return undefined;
   }
   return {
@@ -134,20 +149,26 @@ function parsePerplexity(checkpoint: string, raw: RawOptions): EvaluateOptions |
   };
 }
 
-function parseTasks(checkpoint: string, raw: RawOptions): EvaluateTasksOptions | undefined {
+function parseTaskChoice(raw: RawOptions): TaskChoice | undefined {
   const tasks = value(raw, "tasks", listOf(oneOf(...TASK_NAMES)));
-  const taskData = text(raw, "taskData");
   if (tasks === undefined) {
-    refuseWithout("--tasks <names>", raw, ["taskData", "limit", "batchTokens", "logSamples"]);
+    refuseWithout("--tasks <names>", raw, ["taskData", "limit"]);
     return undefined;
   }
-  if (taskData === undefined) throw needsOption("--tasks", "--task-data <folder or file>");
+  const limit = value(raw, "limit", wholeNumber(1, MANY));
+  return { tasks, ...present({ taskData: text(raw, "taskData"), limit }) };
+}
+
+function parseTasks(checkpoint: string, raw: RawOptions): EvaluateTasksOptions | undefined {
+  const choice = parseTaskChoice(raw);
+  if (choice === undefined) {
+    refuseWithout("--tasks <names>", raw, ["batchTokens", "logSamples"]);
+    return undefined;
+  }
   return {
     checkpoint,
-    tasks,
-    taskData,
+    ...choice,
     ...present({
-      limit: value(raw, "limit", wholeNumber(1, MANY)),
       batchTokens: value(raw, "batchTokens", wholeNumber(1, 1000 * MANY)),
       device: value(raw, "device", device),
     }),

@@ -58,7 +58,8 @@ export function createProgram(
   return program;
 }
 
-const DEVICE = "auto, cuda, tensorflow, webgpu or wasm (default auto: the best there is)";
+const DEVICE =
+  "auto, cuda (cuda:1 is the second GPU), tensorflow, webgpu or wasm (default auto: the best there is)";
 const json = () => new Option("--json", "print one JSON object on stdout and nothing else there");
 
 function addPrune(program: Command, actions: Actions): void {
@@ -113,6 +114,9 @@ function addPrune(program: Command, actions: Actions): void {
       "tokens in an evaluation window (default: the model's context, at most 2048)",
     )
     .option("--eval-windows <n>", "at most so many windows")
+    .option("--tasks <names>", `zero-shot accuracy of the same models: ${TASK_NAMES.join(", ")}`)
+    .option("--task-data <place>", TASK_DATA)
+    .option("--limit <n>", "only the first so many items of each task")
     .option("--no-baseline", "leave out the pruning without rotation, which takes a second pass")
     .optionsGroup("Output:")
     .option("--dtype <type>", "keep, bf16, f16 or f32 (default keep)")
@@ -126,13 +130,16 @@ function addPrune(program: Command, actions: Actions): void {
     .action(actions.prune);
 }
 
+const TASK_DATA =
+  "folder with the data sets' files, or the file of the one task (default: fetched once from the hub)";
+
 function addEval(program: Command, actions: Actions): void {
   program
     .command("eval")
     .description(
       "measure perplexity and zero-shot accuracy of a checkpoint, dense, pruned or rotated",
     )
-    .usage("<checkpoint> --text <file> | --tasks <names> --task-data <place> [options]")
+    .usage("<checkpoint> --text <file> | --tasks <names> [options]")
     .argument("<checkpoint>", help.CHECKPOINT)
     .optionsGroup("Perplexity:")
     .option(
@@ -144,7 +151,7 @@ function addEval(program: Command, actions: Actions): void {
     .option("--max-windows <n>", "at most so many windows")
     .optionsGroup("Zero-shot accuracy:")
     .option("--tasks <names>", `tasks, separated by commas: ${TASK_NAMES.join(", ")}`)
-    .option("--task-data <place>", "folder with the data sets' files, or the file of the one task")
+    .option("--task-data <place>", TASK_DATA)
     .option("--limit <n>", "only the first so many items of each task")
     .option("--batch-tokens <n>", "tokens the model reads together (default: a few MiB of them)")
     .option("--log-samples <file>", "write every item's log-likelihoods, one JSON object a line")

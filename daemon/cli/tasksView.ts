@@ -1,5 +1,6 @@
 /** Accuracies for people and for programs. */
 import type { EvaluateTasksResult } from "../pipeline/index.ts";
+import type { TaskReport } from "../report.ts";
 import type { Fact } from "./terminal/facts.ts";
 import { duration, integer } from "./terminal/numbers.ts";
 import type { Style } from "./terminal/style.ts";
@@ -31,6 +32,35 @@ export const taskTable = ({ tasks }: EvaluateTasksResult, style: Style): readonl
     ]),
     style.dim,
   );
+
+/** Every task for every model that a run compares: the metric that the field reports, `acc_norm` where there is one. */
+export function comparedTasks({ harness, rows }: TaskReport, style: Style): string[] {
+  const tasks = [...new Set(rows.map((row) => row.task))];
+  const labels = [...new Set(rows.map((row) => row.label))];
+  const found = (task: string, label: string) =>
+    rows.find((row) => row.task === task && row.label === label);
+  const metricOf = (task: string) =>
+    rows.some((row) => row.task === task && "acc_norm" in row.figures) ? "acc_norm" : "acc";
+  return [
+    ...table(
+      [
+        { title: "  task" },
+        { title: "items", align: "right" },
+        { title: "metric" },
+        ...labels.map((title) => ({ title })),
+      ],
+      tasks.map((task) => [
+        `  ${task}`,
+        integer(rows.find((row) => row.task === task)?.items ?? 0),
+        metricOf(task),
+        ...labels.map((label) => figureText(found(task, label)?.figures[metricOf(task)])),
+      ]),
+      style.dim,
+    ),
+    style.dim(`  ${harness}, zero-shot; ± standard error of the mean`),
+    "",
+  ];
+}
 
 export const taskFacts = (result: EvaluateTasksResult): readonly Fact[] => [
   ["semantics", `${result.harness}, zero-shot; ± standard error of the mean`],

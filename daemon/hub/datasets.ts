@@ -1,15 +1,10 @@
 /** The texts that the field calibrates and measures on, by name: fetched once into the user's cache. */
-import { mkdir } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { connect } from "./connection.ts";
+import { basename, resolve } from "node:path";
+import { isTextName, type TextName } from "../vocabulary.ts";
+import { cacheFolder, fetchIntoCache, type DatasetOptions } from "./cached.ts";
 import * as errors from "./errors.ts";
-import type { Subject } from "./errors.ts";
-import { findFile, resolveCommit } from "./repository.ts";
-import { defaultCacheFolder, readSettings } from "./settings.ts";
-import type { HubOptions } from "./settings.ts";
-import { sourceFiles, writeSource } from "./source.ts";
+import { findFile } from "./repository.ts";
 import { sizeOf } from "./transfer.ts";
-import { transferAll } from "./transferAll.ts";
 
 /** What a text is for: data sets have one part to calibrate on and another to measure on. */
 export type TextUse = "calibration" | "evaluation";
@@ -35,15 +30,7 @@ const DATASETS = {
     calibration: "wikitext-2-raw-v1/train-00000-of-00001.parquet",
     evaluation: "wikitext-2-raw-v1/test-00000-of-00001.parquet",
   },
-} as const satisfies Readonly<Record<string, Dataset>>;
-
-export type DatasetName = keyof typeof DATASETS;
-export const DATASET_NAMES = Object.keys(DATASETS) as readonly DatasetName[];
-
-export interface DatasetOptions extends HubOptions {
-  /** Folder of the cache; `denoise-rotator` in XDG_CACHE_HOME or `~/.cache` unless given. */
-  readonly cacheDir?: string | undefined;
-}
+} as const satisfies Readonly<Record<TextName, Dataset>>;
 
 /**
  * The path of a data set's file for `use`, from the cache or fetched into it. A file that is there is taken as it is,
@@ -55,7 +42,7 @@ export interface DatasetOptions extends HubOptions {
  *   hub/corrupt, hub/interrupted, hub/cancelled and the others of a download
  */
 export async function namedDataset(
-  name: DatasetName,
+  name: TextName,
   use: TextUse,
   options: DatasetOptions = {},
 ): Promise<readonly string[]> {
@@ -63,46 +50,27 @@ export async function namedDataset(
   const path = dataset[use];
   if (typeof path !== "string") throw errors.noEvaluationText(name, path.none);
 
-  const cache = options.cacheDir ?? defaultCacheFolder(options.env ?? process.env);
-  const target = resolve(cache, name, basename(path));
+  const target = cachedPath(name, path, options);
   if ((await sizeOf(target)) !== null) return [target];
-
-  const settings = await readSettings(options);
-  const subject: Subject = {
-    type: "dataset",
-    name: dataset.repository,
-    revision: "main",
-    page: `${settings.endpoint}/datasets/${dataset.repository}`,
-    byHand:
-      `Without a network: fetch ${path} of the data set ${dataset.repository} where there is one and put it to ` +
-      `${target}; or give a text file of your own instead of ${name}.`,
-    hasToken: settings.token !== null,
-  };
-  const connection = connect(settings, subject, options.signal);
-  const commit = await resolveCommit(connection);
-  const file = await findFile(connection, commit, path);
-  const folder = dirname(target);
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw errors.unwritable(folder, cause);
-  });
-  await transferAll(
-    (inner) => connect(settings, subject, inner),
-    options.signal,
-    commit,
-    folder,
-    [{ file, target }],
-    options.onProgress,
+  const { repository } = dataset;
+  await fetchIntoCache(
+    {
+      repository,
+      revision: "main",
+      byHand:
+        `Without a network: fetch ${path} of the data set ${repository} where there is one and put it to ` +
+        `${target}; or give a text file of your own instead of ${name}.`,
+      choose: async (connection, commit) => [
+        { file: await findFile(connection, commit, path), target },
+      ],
+    },
+    options,
   );
-  await writeSource(join(folder, `${basename(path)}.source.json`), {
-    type: "dataset",
-    repository: dataset.repository,
-    revision: subject.revision,
-    commit,
-    complete: true,
-    files: sourceFiles([file]),
-  });
   return [target];
 }
+
+const cachedPath = (name: TextName, path: string, options: DatasetOptions): string =>
+  resolve(cacheFolder(options), name, basename(path));
 
 /**
  * Texts as people give them, `c4` and `wikitext2` among them, to paths; a file of such a name is given as `./c4`.
@@ -115,8 +83,26 @@ export async function resolveTextFiles(
 ): Promise<readonly string[]> {
   const files: string[] = [];
   for (const name of names) {
-    const known = DATASET_NAMES.find((candidate) => candidate === name);
-    files.push(...(known === undefined ? [name] : await namedDataset(known, use, options)));
+    files.push(...(isTextName(name) ? await namedDataset(name, use, options) : [name]));
+  }
+  return files;
+}
+
+/** Those of the texts that are at hand: paths, and names whose file is in the cache. Asks no hub. */
+export async function textFilesAtHand(
+  names: readonly string[],
+  use: TextUse,
+  options: DatasetOptions = {},
+): Promise<readonly string[]> {
+  const files: string[] = [];
+  for (const name of names) {
+    if (!isTextName(name)) files.push(name);
+    else {
+      const { [use]: path } = DATASETS[name] as Dataset;
+      if (typeof path !== "string") continue;
+      const target = cachedPath(name, path, options);
+      if ((await sizeOf(target)) !== null) files.push(target);
+    }
   }
   return files;
 }

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { connect } from "./connection.ts";
 import * as errors from "./errors.ts";
 import type { Subject } from "./errors.ts";
-import { listTop, parseRepository, resolveCommit } from "./repository.ts";
+import { listRepository, parseRepository, resolveCommit } from "./repository.ts";
 import type { HubFile } from "./repository.ts";
 import { readSettings } from "./settings.ts";
 import type { HubOptions } from "./settings.ts";
@@ -60,7 +60,7 @@ export async function downloadModel(
   };
   const connection = connect(settings, subject, signal);
   const commit = await resolveCommit(connection);
-  const listed = await listTop(connection, commit);
+  const listed = await listRepository(connection, commit);
   const wanted = wantedFiles(subject, listed);
 
   await claim(root, subject, commit);

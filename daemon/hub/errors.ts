@@ -53,6 +53,12 @@ export const badToken = (origin: string): DenoiseError =>
 export const noEvaluationText = (name: string, reason: string): DenoiseError =>
   usage("no-evaluation-text", `${name} is for calibration: ${reason} Give wikitext2, or a file.`);
 
+export const noTaskData = (subject: Subject, split: string): DenoiseError =>
+  failed(
+    "no-task-data",
+    `${subject.page} holds no single ${split} part in the form that is looked for. ${subject.byHand}`,
+  );
+
 // ── What the hub says ───────────────────────────────────────────────────────────────────────────────────────────
 
 export const repositoryMissing = (subject: Subject): DenoiseError =>

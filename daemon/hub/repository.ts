@@ -49,15 +49,21 @@ export async function resolveCommit(connection: Connection): Promise<string> {
   return checkedAnswer(connection, commitSchema, info).sha;
 }
 
-/** Files of the top folder, where a checkpoint is. @throws as {@link resolveCommit} */
-export async function listTop(connection: Connection, commit: string): Promise<HubFile[]> {
+/**
+ * Files of the top folder, where a checkpoint is, or of all folders.
+ * @throws as {@link resolveCommit}
+ */
+export async function listRepository(
+  connection: Connection,
+  commit: string,
+  { recursive = false } = {},
+): Promise<HubFile[]> {
   const { subject, endpoint, fetch } = connection;
   const repo = { type: subject.type, name: subject.name };
   const entries = await understood(connection, async () => {
     const found: unknown[] = [];
-    for await (const entry of listFiles({ repo, revision: commit, hubUrl: endpoint, fetch })) {
-      found.push(entry);
-    }
+    const asked = { repo, revision: commit, hubUrl: endpoint, fetch, recursive };
+    for await (const entry of listFiles(asked)) found.push(entry);
     return found;
   });
   return filesOf(connection, entries);

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { EvaluateOptions } from "../pipeline/index.ts";
-import type { JobDetail, JobInfo, JobRequest } from "../protocol/jobs.ts";
+import type { JobDetail, JobInfo, JobRequest, MatrixTileParams } from "../protocol/jobs.ts";
 import { pruneOptions } from "../recipe/index.ts";
 import type { LayerReport } from "../report.ts";
 import { Attempt } from "./attempt.ts";
@@ -30,6 +30,14 @@ import { tailOf } from "./workerProcess.ts";
 
 /** What computes at the same time does so on different machines. */
 type Slot = "gpu" | "cpu";
+
+/** Paths of what there is of a finished layer. */
+interface LayerFiles {
+  readonly heatmap: string;
+  readonly written: string;
+  /** The dense checkpoint; null where it is not known. */
+  readonly dense: string | null;
+}
 
 const LOG_BYTES = 64 * 1024;
 const never = new AbortController().signal;
@@ -198,7 +206,30 @@ export class Jobs {
     if (work === null || !layers.some(({ index }) => String(index) === layer)) {
       throw nothingWritten(id, tensor);
     }
-    return join(work, `layer-${(layer ?? "").padStart(5, "0")}.safetensors`);
+    return layerFilePath(work, Number(layer));
+  }
+
+  /**
+   * Where the parts of a finished layer lie: of a job, or of an output folder, which may be that of no job.
+   * @throws jobs/no-such-job, jobs/no-such-layer
+   */
+  filesOf(source: MatrixTileParams["source"], layer: number): LayerFiles {
+    const job =
+      "job" in source
+        ? this.#get(source.job)
+        : [...this.#jobs.values()].find(({ info }) => finishedOutputOf(info) === source.output);
+    if (!job) {
+      const output = "output" in source ? source.output : "";
+      return { heatmap: heatmapPath(output, layer), written: output, dense: null };
+    }
+    const { request, work, id } = job.info;
+    const dense = request.kind === "prune" ? request.recipe.checkpoint : null;
+    const output = finishedOutputOf(job.info);
+    if (output !== null) return { heatmap: heatmapPath(output, layer), written: output, dense };
+    if (work === null || !job.detail().layers.some(({ index }) => index === layer)) {
+      throw noSuchLayer(id, layer);
+    }
+    return { heatmap: heatmapPath(work, layer), written: layerFilePath(work, layer), dense };
   }
 
   /** Stops what runs, as interrupted; nothing is scheduled any more. */
@@ -282,6 +313,15 @@ function workOf(request: JobRequest, resume: boolean): Work {
   }
   return { kind: "evaluate", options: request.evaluate satisfies EvaluateOptions };
 }
+
+/** Named as in `pipeline/workFolder.ts` and `pipeline/heatmapFile.ts`, which this process does not load. */
+const layerFilePath = (folder: string, layer: number): string =>
+  join(folder, `layer-${String(layer).padStart(5, "0")}.safetensors`);
+const heatmapPath = (folder: string, layer: number): string =>
+  layerFilePath(join(folder, "heatmaps"), layer);
+
+const finishedOutputOf = ({ result }: JobInfo): string | null =>
+  result?.kind === "prune" ? result.output : null;
 
 const outputOf = (request: JobRequest): string | null =>
   request.kind === "prune" ? request.recipe.out : null;

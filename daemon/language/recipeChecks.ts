@@ -12,6 +12,7 @@ import {
 } from "vscode-json-languageservice";
 import { DenoiseError } from "../errors.ts";
 import { listOf, pruneOptions, readRecipe, recipeSchema } from "../recipe/index.ts";
+import { isTextName } from "../vocabulary.ts";
 import type { RecipeFile } from "../protocol/recipes.ts";
 import { diagnostic, rangeAt, type Place } from "./documents.ts";
 import type { Engine } from "./engine.ts";
@@ -69,13 +70,14 @@ function wordDiagnostics(
 
 /** Path in the document, and the file, of every named file that is not there. */
 function missingFiles(recipe: RecipeFile, folder: string): (readonly [string, string])[] {
-  const { checkpoint, calibration, evaluation } = recipe;
+  const { checkpoint, calibration, evaluation, tasks } = recipe;
   const named: (readonly [string, string])[] = [
     ["checkpoint", checkpoint],
     ...listOf(calibration ?? []).map((file, i) => [`calibration.${i}`, file] as const),
     ...listOf(evaluation?.text ?? []).map((file, i) => [`evaluation.text.${i}`, file] as const),
+    ...(tasks?.data === undefined ? [] : [["tasks.data", tasks.data] as const]),
   ];
-  return named.filter(([, file]) => !existsSync(resolve(folder, file)));
+  return named.filter(([, file]) => !isTextName(file)).filter(([, file]) => !existsSync(resolve(folder, file)));
 }
 
 /** The options an error is about, the likeliest first. */

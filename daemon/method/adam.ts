@@ -8,7 +8,8 @@
  * Kept without the factors (1 − β), which go into η: two operations fewer per step.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { move, powerStart, skewGradient } from "./orthogonal.ts";
+import { adamDirection, move } from "../backend/index.ts";
+import { powerStart } from "./orthogonal.ts";
 
 const BETA1 = 0.9;
 const BETA2 = 0.99;
@@ -56,10 +57,10 @@ export function adamStep(
   const secondScale = (1 - BETA2) / (1 - BETA2 ** step);
   const eta = (learningRate * firstScale) / Math.sqrt(secondScale);
   return tf.tidy(() => {
-    const omega = skewGradient(r, gradient);
-    const first = tf.add<tf.Tensor3D>(tf.mul(state.first, BETA1), omega);
-    const second = tf.add<tf.Tensor3D>(tf.mul(state.second, BETA2), tf.square(omega));
-    const a = tf.mul<tf.Tensor3D>(tf.div(first, tf.add(tf.sqrt(second), EPSILON)), eta);
+    const product: tf.Tensor3D = tf.matMul(r, gradient, true, false);
+    const rates = { beta1: BETA1, beta2: BETA2, eta, epsilon: EPSILON };
+    const { first, second, a } = adamDirection(product, state, rates);
+    product.dispose();
     const moved = move(r, a, state.power);
     return { r: moved.r, state: { step, first, second, power: moved.power } };
   });

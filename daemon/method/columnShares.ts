@@ -3,8 +3,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { importance } from "./columnWeights.ts";
 import type { Columns } from "./regroup.ts";
 
-/** Rows looked at, at most: evenly spread ones stand for all. */
+/** Rows looked at, at most: evenly spread ones stand for all … */
 const ROWS = 1024;
+/** … and fewer of very wide matrices, shares in all. */
+const SHARES = 2 ** 23;
 
 /** A matrix `[rows, columns]` with its column weights `[columns]`. */
 export interface Weighted {
@@ -16,7 +18,7 @@ export interface Weighted {
 export async function columnShares(matrices: readonly Weighted[]): Promise<Columns> {
   const total = matrices.reduce((sum, { w }) => sum + w.shape[0], 0);
   const columns = matrices[0]?.w.shape[1] ?? 0;
-  const stride = Math.max(1, total / ROWS);
+  const stride = Math.max(1, total / Math.min(ROWS, Math.ceil(SHARES / columns)));
   const byColumn: tf.Tensor2D = tf.tidy(() => {
     const parts = matrices.map(({ w, c }) => {
       const [rows] = w.shape;
@@ -27,7 +29,7 @@ export async function columnShares(matrices: readonly Weighted[]): Promise<Colum
     });
     return tf.transpose(tf.concat(parts, 0));
   });
-  const shares = Float32Array.from(await byColumn.data());
+  const shares = await byColumn.data<"float32">();
   const [, rows] = byColumn.shape;
   byColumn.dispose();
   return { shares, rows, columns };

@@ -8,15 +8,19 @@
  *     ∂c_j/∂u_j  = 1  (Wanda),  −c_j²  (SparseGPT)
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { addScaledColumns, columnDots } from "../backend/index.ts";
 import type { InputKind, LayerShape } from "../vocabulary.ts";
 import type { LayerMetric } from "./metric.ts";
 import { perQueryHead } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
 
-/** c `[in]`, with the pull-back of ∂/∂c `[in]` to ∂/∂R in R's own shape; none where c does not depend on R. */
+/**
+ * c `[in]`, with the pull-back of ∂/∂c `[in]`: added to ∂/∂R, which is taken over (`addScaledColumns`); none where c
+ * does not depend on R.
+ */
 export interface ColumnWeights<R extends tf.Tensor> {
   readonly c: tf.Tensor1D;
-  readonly pull?: (gradC: tf.Tensor1D) => R;
+  readonly pull?: (gradC: tf.Tensor1D, gradR: R) => R;
 }
 
 export interface LayerColumns {
@@ -77,23 +81,17 @@ function quadratic<R extends tf.Tensor>(
   r: R,
   inverseFloor: number | undefined,
 ): ColumnWeights<R> {
-  const mr = tf.matMul(m, r);
-  const u = tf.maximum(columnSums(tf.mul(r, mr)), inverseFloor ?? 0);
+  const mr = tf.matMul<R>(m, r);
+  const u = tf.maximum(columnDots(r, mr), inverseFloor ?? 0);
   const c = inverseFloor === undefined ? u : tf.reciprocal(u);
   return {
     c: tf.reshape(c, [c.size]),
-    pull(gradC) {
+    pull(gradC, gradR) {
       const given = tf.reshape(gradC, c.shape);
       const gradU = inverseFloor === undefined ? given : tf.mul(given, tf.neg(tf.square(c)));
-      return tf.mul<R>(mr, tf.mul(gradU, 2));
+      return addScaledColumns(gradR, mr, tf.mul(gradU, 2));
     },
   };
-}
-
-/** Over the rows, `[…, n, n]` → `[…, 1, n]`: as a product, since wasm transposes before it sums over them. */
-function columnSums(x: tf.Tensor): tf.Tensor {
-  const [rows = 1] = x.shape.slice(-2);
-  return tf.matMul(tf.ones([...x.shape.slice(0, -2), 1, rows]), x);
 }
 
 /** c of every input kind under a rotation; the caller owns the four tensors. */

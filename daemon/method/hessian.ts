@@ -3,37 +3,54 @@
  * collected batch by batch so that X is never held.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { addGram } from "../backend/index.ts";
+import { diagonalOf } from "./linalg/index.ts";
 
 export interface HessianAccumulator {
   /** Adds the inputs of one batch, `[tokens, in]`. */
   add(x: tf.Tensor2D): void;
-  /** `[in, in]` over `sequences` sequences; owned by the caller, the accumulator goes on. */
-  result(sequences: number): tf.Tensor2D;
+  /** The Hessian `[in, in]`, handed over to the caller; the accumulator is at its end. */
+  take(): tf.Tensor2D;
+  /** Does nothing after {@link take}. */
   dispose(): void;
 }
 
-export function createAccumulator(inputs: number): HessianAccumulator {
-  let sum = tf.tidy(() => tf.keep(tf.zeros<tf.Rank.R2>([inputs, inputs])));
+/**
+ * @param inputs size of the input
+ * @param sequences N, how many sequences the batches hold together
+ */
+export function createAccumulator(inputs: number, sequences: number): HessianAccumulator {
+  let sum: tf.Tensor2D | null = tf.tidy(() => tf.keep(tf.zeros<tf.Rank.R2>([inputs, inputs])));
+  // On the inputs, which are smaller than the sum.
+  const scale = Math.sqrt(2 / sequences);
+  const open = (): tf.Tensor2D => {
+    if (!sum) throw new RangeError("the Hessian was taken already");
+    return sum;
+  };
   return {
     add(x) {
-      const next = tf.tidy(() => tf.keep(tf.add<tf.Tensor2D>(sum, tf.matMul(x, x, true, false))));
-      sum.dispose();
-      sum = next;
+      const before = open();
+      sum = tf.tidy(() => tf.keep(addGram(before, tf.mul(x, scale))));
     },
-    result: (sequences) => tf.mul(sum, 2 / sequences),
+    take() {
+      const result = open();
+      sum = null;
+      return result;
+    },
     dispose() {
-      sum.dispose();
+      sum?.dispose();
+      sum = null;
     },
   };
 }
 
 /**
- * Whether no entry is NaN or Inf. One scalar is read. By the sum of magnitudes: it carries NaN and Inf on every
- * backend, where `isNaN` may be optimised away by a shader compiler, and overflows only beyond any sane tensor.
+ * Whether no entry of a Hessian is NaN or Inf, told by its diagonal: an input that is not finite makes its own entry
+ * there, a sum of squares, not finite either, and no other entry can be larger than the two that it lies between.
  */
-export async function allFinite(x: tf.Tensor): Promise<boolean> {
-  const sum = tf.tidy(() => tf.sum(tf.abs(x)));
-  const [value] = await sum.data();
-  sum.dispose();
-  return Number.isFinite(value);
+export async function isFiniteHessian(h: tf.Tensor2D): Promise<boolean> {
+  const diagonal = diagonalOf(h);
+  const values = await diagonal.data<"float32">();
+  diagonal.dispose();
+  return values.every(Number.isFinite);
 }

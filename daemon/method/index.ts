@@ -1,7 +1,7 @@
 /** Doorway of the method: importance, objectives, rotations and pruners, as functions on tensors. */
 export { columnWeights, importance } from "./columnWeights.ts";
 export { stepFlops } from "./flops.ts";
-export { allFinite, createAccumulator, type HessianAccumulator } from "./hessian.ts";
+export { createAccumulator, isFiniteHessian, type HessianAccumulator } from "./hessian.ts";
 export { createJointProblem, splitRotation, type LayerSource } from "./jointProblem.ts";
 export { createLayerProblem, type LayerProblem } from "./layerProblem.ts";
 export {
@@ -11,12 +11,7 @@ export {
   type PhaseOutcome,
   type StepReport,
 } from "./learn.ts";
-export {
-  dampedFactor,
-  dampedInverse,
-  type DampedFactor,
-  type DampedInverse,
-} from "./linalg/index.ts";
+export { dampedFactor, type DampedFactor } from "./linalg/index.ts";
 export { pruneMagnitude } from "./magnitude.ts";
 export { assertPatternFits } from "./masks.ts";
 export { measure, type LayerFigures, type MatrixFigures } from "./measure.ts";
@@ -34,9 +29,8 @@ export {
   type Evaluation,
   type RotationProblem,
 } from "./problem.ts";
-export type { PrunedMatrix } from "./pruned.ts";
 export { regroupLayer, type Regrouping, type RegroupOptions } from "./regroupLayer.ts";
-export { foldRotation, identityRotation, rotateHessians, rotateValueBias } from "./rotation.ts";
+export { foldedMatrix, foldRotation, identityRotation, rotateValueBias } from "./rotation.ts";
 export {
   DEFAULT_PHASES,
   defaultLearningRate,
@@ -44,11 +38,6 @@ export {
   regroupedStretches,
   type Phase,
 } from "./schedule.ts";
-export {
-  pruneSparseGpt,
-  pruneWithFactor,
-  type SparseGptMatrix,
-  type SparseGptOptions,
-} from "./sparsegpt.ts";
+export { pruneSparseGpt, type SparseGptOptions } from "./sparsegpt.ts";
 export { disposeRotation, type Hessians, type LayerMatrices, type Rotation } from "./types.ts";
 export { pruneWanda } from "./wanda.ts";

@@ -21,7 +21,12 @@
  * one matrix's rotated copy and gradient are alive at a time.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { entropyObjective, prunedMassObjective, type ObjectiveValue } from "../backend/index.ts";
+import {
+  addProduct,
+  entropyObjective,
+  prunedMassObjective,
+  type ObjectiveValue,
+} from "../backend/index.ts";
 import type { LayerShape, Pattern } from "../vocabulary.ts";
 import { layerColumns } from "./columnWeights.ts";
 import type { LayerMetric } from "./metric.ts";
@@ -91,7 +96,7 @@ interface Inputs {
 interface Part extends tf.NamedTensorMap {
   readonly loss: tf.Scalar;
   readonly gradC: tf.Tensor1D;
-  /** `[d, d]` */
+  /** `[d, d]`, with what the parts before added: those have handed theirs over. */
   readonly gradR1: tf.Tensor2D;
 }
 
@@ -110,11 +115,6 @@ function evaluateLayer(
         ? sumOfEntropies(y, weights, axes)
         : prunedMassObjective(y, weights, pattern, criterion.temperature);
 
-    const streamed = (w: tf.Tensor2D, weights: tf.Tensor1D): Part =>
-      tf.tidy(() => {
-        const { loss, gradW, gradC } = value(tf.matMul(w, r1), weights, ENTROPY_AXES.q);
-        return { loss, gradC, gradR1: tf.matMul(w, gradW, true, false) };
-      });
     const ofV = tf.tidy(() => {
       const half: tf.Tensor2D = tf.matMul(matrices.v, r1);
       const { loss, gradW, gradC } = value(turnValueRows(half, r2), c.qkv.c, ENTROPY_AXES.v);
@@ -135,28 +135,36 @@ function evaluateLayer(
       return {
         loss,
         gradC,
-        gradR1: tf.matMul<tf.Tensor2D>(matrices.o, gHalf),
+        gradR1: addProduct(ofV.gradR1, matrices.o, gHalf),
         perHead: tf.matMul<tf.Tensor3D>(tf.reshape(half, [heads, headDim, d]), g),
       };
     });
     const ofDown: Part = tf.tidy(() => {
       const y: tf.Tensor2D = tf.matMul(r1, matrices.down, true, false);
       const { loss, gradW, gradC } = value(y, c.down.c, ENTROPY_AXES.down);
-      return { loss, gradC, gradR1: tf.matMul(matrices.down, gradW, false, true) };
+      return { loss, gradC, gradR1: addProduct(ofO.gradR1, matrices.down, gradW, false, true) };
     });
+    let gradR1 = ofDown.gradR1;
+    const streamed = (w: tf.Tensor2D, weights: tf.Tensor1D): Part => {
+      const part = tf.tidy(() => {
+        const { loss, gradW, gradC } = value(tf.matMul(w, r1), weights, ENTROPY_AXES.q);
+        return { loss, gradC, gradR1: addProduct(gradR1, w, gradW, true, false) };
+      });
+      gradR1 = part.gradR1;
+      return part;
+    };
     const ofQk = qk.map((w) => streamed(w, c.qkv.c));
     const ofGateUp = gateUp.map((w) => streamed(w, c.mlp.c));
 
     const parts = [...ofQk, ofV, ofO, ...ofGateUp, ofDown];
-    const gradR1 = parts.map((part) => part.gradR1);
     const gradC = (of: readonly { gradC: tf.Tensor1D }[]): tf.Tensor1D =>
       tf.addN(of.map((part) => part.gradC));
-    if (c.qkv.pull) gradR1.push(c.qkv.pull(gradC([...ofQk, ofV])));
-    if (c.mlp.pull) gradR1.push(c.mlp.pull(gradC(ofGateUp)));
-    const perHead = c.o.pull ? tf.add<tf.Tensor3D>(ofO.perHead, c.o.pull(ofO.gradC)) : ofO.perHead;
+    if (c.qkv.pull) gradR1 = c.qkv.pull(gradC([...ofQk, ofV]), gradR1);
+    if (c.mlp.pull) gradR1 = c.mlp.pull(gradC(ofGateUp), gradR1);
+    const perHead = c.o.pull ? c.o.pull(ofO.gradC, ofO.perHead) : ofO.perHead;
     return {
       loss: tf.addN(parts.map(({ loss }) => loss)),
-      gradR1: tf.addN(gradR1),
+      gradR1,
       gradR2: tf.add<tf.Tensor3D>(ofV.gradR2, sumOverGroup(perHead, kvHeads)),
     };
   });

@@ -4,7 +4,7 @@ import { prunedMassObjective } from "../backend/index.ts";
 import { INPUT_OF, ROLES, type Role } from "../vocabulary.ts";
 import { columnWeights } from "./columnWeights.ts";
 import { ENTROPY_AXES, sumOfEntropies, type LayerProblem } from "./layerProblem.ts";
-import { foldRotation } from "./rotation.ts";
+import { foldedMatrix } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
 
 export interface MatrixFigures {
@@ -25,16 +25,15 @@ export interface LayerFigures {
 export async function measure(problem: LayerProblem, rotation: Rotation): Promise<LayerFigures> {
   const { matrices, metric, shape, pattern } = problem;
   const figures = tf.tidy(() => {
-    const rotated = foldRotation(matrices, rotation, shape);
     const c = columnWeights(metric, rotation, shape);
-    const of = (role: Role): tf.Tensor[] => {
-      const [w, weights] = [rotated[role], c[INPUT_OF[role]]];
-      // The gradients are freed at once: at most one matrix's are alive.
-      return tf.tidy(() => [
-        sumOfEntropies(w, weights, ENTROPY_AXES[role]).loss,
-        prunedMassObjective(w, weights, pattern).loss,
-      ]);
-    };
+    // The rotated copy and the gradients are freed at once: at most one matrix's are alive.
+    const of = (role: Role): tf.Tensor[] =>
+      tf.tidy(() => {
+        const w = foldedMatrix(role, matrices[role], rotation, shape);
+        const weights = c[INPUT_OF[role]];
+        const entropy = tf.tidy(() => sumOfEntropies(w, weights, ENTROPY_AXES[role]).loss);
+        return [entropy, prunedMassObjective(w, weights, pattern).loss];
+      });
     return tf.stack(ROLES.flatMap(of));
   });
   const values = await figures.data();

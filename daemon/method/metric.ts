@@ -9,6 +9,7 @@
  * o needs only the blocks on the diagonal and down only the diagonal itself, and the large Hessians can go.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { exactProduct } from "../backend/index.ts";
 import type { InputKind, LayerShape, PruneMethod } from "../vocabulary.ts";
 import { dampedFactor, diagonalOf } from "./linalg/index.ts";
 import type { Hessians } from "./types.ts";
@@ -46,7 +47,7 @@ export interface BuiltMetric {
 }
 
 /**
- * @param hessians of the layer's inputs, not rotated; magnitude does not look at them
+ * @param hessians of the layer's inputs, not rotated; taken over and freed, each as soon as it has served
  * @param damping λ; sparsegpt only
  * @throws as `dampedFactor`
  */
@@ -58,9 +59,13 @@ export async function buildMetric(
 ): Promise<BuiltMetric> {
   switch (method) {
     case "magnitude":
+      tf.dispose(Object.values(hessians));
       return { metric: { method }, raisedDamping: {} };
-    case "wanda":
-      return { metric: { method, ...reducedHessians(hessians, shape) }, raisedDamping: {} };
+    case "wanda": {
+      const tensors = reducedHessians(hessians, shape);
+      tf.dispose(Object.values(hessians));
+      return { metric: { method, ...tensors }, raisedDamping: {} };
+    }
     case "sparsegpt":
       return reducedInverses(hessians, shape, damping);
     default:
@@ -100,7 +105,9 @@ async function reducedInverses(
     kind: InputKind,
     reduce: (u: tf.Tensor2D) => T,
   ): Promise<T> {
-    const damped = await dampedFactor(h[kind], damping);
+    const damped = await dampedFactor(h[kind], damping, () => {
+      h[kind].dispose();
+    });
     floor[kind] = 1 / damped.trace;
     if (damped.damping > damping) raisedDamping[kind] = damped.damping;
     const result = tf.tidy(() => reduce(damped.factor));
@@ -108,12 +115,12 @@ async function reducedInverses(
     made.push(result);
     return result;
   }
-  const whole = (u: tf.Tensor2D): tf.Tensor2D => tf.matMul(u, u, true, false);
+  const whole = (u: tf.Tensor2D): tf.Tensor2D => exactProduct(u, u, true, false);
   const blocks = (u: tf.Tensor2D): tf.Tensor3D => {
     const byHead = tf.transpose(tf.reshape<tf.Rank.R3>(u, [u.shape[0], heads, headDim]), [1, 0, 2]);
-    return tf.matMul(byHead, byHead, true, false);
+    return exactProduct(byHead, byHead, true, false);
   };
-  const diagonal = (u: tf.Tensor2D): tf.Tensor1D => tf.sum(tf.square(u), 0);
+  const diagonal = (u: tf.Tensor2D): tf.Tensor1D => tf.squeeze(sumsOfSquares(u));
   try {
     const tensors = {
       qkv: await reduced("qkv", whole),
@@ -123,7 +130,26 @@ async function reducedInverses(
     };
     return { metric: { method: "sparsegpt", floor, ...tensors }, raisedDamping };
   } catch (error) {
-    tf.dispose(made);
+    tf.dispose([made, Object.values(h)]);
     throw error;
   }
+}
+
+/** Rows taken together. */
+const ROWS = 512;
+
+/** Of every column, `[1, n]`. A few rows at a time: for the largest input a square of the whole would be much memory. */
+function sumsOfSquares(u: tf.Tensor2D): tf.Tensor2D {
+  const [rows, columns] = u.shape;
+  let sums = tf.zeros<tf.Rank.R2>([1, columns]);
+  for (let from = 0; from < rows; from += ROWS) {
+    const count = Math.min(ROWS, rows - from);
+    const part = tf.tidy(() => {
+      const squares = tf.square(tf.slice(u, [from, 0], [count, columns]));
+      return tf.add<tf.Tensor2D>(sums, tf.matMul(tf.ones([1, count]), squares));
+    });
+    sums.dispose();
+    sums = part;
+  }
+  return sums;
 }

@@ -5,84 +5,88 @@
  *
  * All pairs of groups meet once per sweep, by the circle method of a tournament. For a pair, every one of the M²
  * swaps is judged exactly: with column i taken out of its group, a row loses `a + min(b, x)` when x comes in
- * instead, a the sum of the M − N − 1 lowest of the others and b the next one. Host memory and float64 sums: the
- * result depends on no backend.
+ * instead, a the sum of the M − N − 1 lowest of the others and b the next one. On the host, so the result depends on
+ * no device; sums are carried in float64.
  */
+import { openSwapSearch, type SwapColumns, type SwapSearch } from "../backend/index.ts";
 
 /** Sweeps through all pairs at most; the gain of later ones is small. */
 const SWEEPS = 6;
-/** Comparisons at most, about three seconds: a tenth of a sweep already gains four fifths of what six do. */
-const COMPARISONS = 1e9;
 /** A swap must gain this part of a row's whole importance: rounding must not make the search go round in circles. */
 const GAIN = 1e-6;
 
-export interface Columns {
-  /** Column after column, `[columns][rows]`; each *row* sums to 1. */
-  readonly shares: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
-}
+/** Column after column, `[columns][rows]`; each *row* sums to 1. */
+export type Columns = SwapColumns;
 
 /**
  * @param of M, divides `columns`; `keep` N
+ * @param effort comparisons of two shares at most (a sweep through all pairs is `columns² · rows`); the first rounds
+ *   gain most: of all that six sweeps do, a tenth of a sweep gains four fifths
  * @param pause awaited after every round, so that other events run and a caller can stop the search by throwing
  * @returns for each place the column that should stand there
  */
 export async function regroupedColumns(
-  { shares, rows, columns }: Columns,
-  { keep, of }: { readonly keep: number; readonly of: number },
+  columns: Columns,
+  pattern: { readonly keep: number; readonly of: number },
+  effort: number,
   pause: () => Promise<void>,
 ): Promise<Int32Array> {
+  const search = (await openSwapSearch(columns, pattern, GAIN)) ?? plainSearch(columns, pattern);
+  const groups = columns.columns / pattern.of;
+  const rounds = roundsOf(groups);
+  const perRound = Math.max(1, columns.columns * pattern.of * columns.rows);
+  let left = Math.min(SWEEPS * rounds, Math.ceil(effort / perRound));
+  for (let improved = true; improved && left > 0;) {
+    improved = false;
+    for (let turn = 0; turn < rounds && left > 0; turn++, left--) {
+      for (const [g, h] of pairsOf(groups, turn)) improved = search.meet(g, h) || improved;
+      await pause();
+    }
+  }
+  return search.order();
+}
+
+/** The search in plain code, where the fast one has not been built. */
+export function plainSearch(
+  { shares, rows, columns }: Columns,
+  { keep, of }: { readonly keep: number; readonly of: number },
+): SwapSearch {
   const order = Int32Array.from({ length: columns }, (_, j) => j);
-  const groups = columns / of;
   /** Column that stands at a place. */
   const column = (place: number): Float32Array => {
     const start = (order[place] ?? 0) * rows;
     return shares.subarray(start, start + rows);
   };
-  const losses = Array.from({ length: groups }, (_, g) => groupLoss(g));
-  const rounds = tournament(groups);
-  const perRound = Math.max(1, (groups / 2) * of * of * rows * 2);
-  let left = Math.min(SWEEPS * rounds.length, Math.ceil(COMPARISONS / perRound));
-
-  for (let improved = true; improved && left > 0;) {
-    improved = false;
-    for (const round of rounds.slice(0, left)) {
-      for (const [g, h] of round) improved = swapBest(g, h) || improved;
-      await pause();
-    }
-    left -= rounds.length;
-  }
-  return order;
-
-  function groupLoss(g: number): GroupLoss {
+  const groupLoss = (g: number): GroupLoss => {
     const members = Array.from({ length: of }, (_, k) => column(g * of + k));
     return lossWithout(members, rows, of - keep);
-  }
-
-  function swapBest(g: number, h: number): boolean {
-    const [one, two] = [losses[g], losses[h]];
-    if (one === undefined || two === undefined) return false;
-    let best = GAIN;
-    let at: readonly [number, number] | undefined;
-    for (let i = 0; i < of; i++) {
-      for (let j = 0; j < of; j++) {
-        const [mine, theirs] = [column(g * of + i), column(h * of + j)];
-        const after = one.with(i, theirs) + two.with(j, mine);
-        const gain = one.now + two.now - after;
-        if (gain > best) {
-          best = gain;
-          at = [g * of + i, h * of + j];
+  };
+  const losses = Array.from({ length: columns / of }, (_, g) => groupLoss(g));
+  return {
+    order: () => order,
+    meet(g, h) {
+      const [one, two] = [losses[g], losses[h]];
+      if (one === undefined || two === undefined) return false;
+      let best = GAIN;
+      let at: readonly [number, number] | undefined;
+      for (let i = 0; i < of; i++) {
+        for (let j = 0; j < of; j++) {
+          const [mine, theirs] = [column(g * of + i), column(h * of + j)];
+          const gain = one.now + two.now - one.with(i, theirs) - two.with(j, mine);
+          if (gain > best) {
+            best = gain;
+            at = [g * of + i, h * of + j];
+          }
         }
       }
-    }
-    if (at === undefined) return false;
-    const [i, j] = at;
-    [order[i], order[j]] = [order[j] ?? 0, order[i] ?? 0];
-    losses[g] = groupLoss(g);
-    losses[h] = groupLoss(h);
-    return true;
-  }
+      if (at === undefined) return false;
+      const [i, j] = at;
+      [order[i], order[j]] = [order[j] ?? 0, order[i] ?? 0];
+      losses[g] = groupLoss(g);
+      losses[h] = groupLoss(h);
+      return true;
+    },
+  };
 }
 
 interface GroupLoss {
@@ -120,35 +124,21 @@ function lossWithout(members: readonly Float32Array[], rows: number, lost: numbe
   };
 }
 
-/**
- * `Σ min(a, b)`, the search's inner loop, as `½ Σ (a + b − |a − b|)`: a branch on random data costs ten times the
- * arithmetic. Two sums, since one would wait for each addition.
- */
 function sumOfMinima(a: Float32Array, b: Float32Array): number {
-  let even = 0;
-  let odd = 0;
-  for (let r = 0; r + 1 < a.length; r += 2) {
-    const [p, q] = [a[r] ?? NaN, b[r] ?? NaN];
-    const [s, t] = [a[r + 1] ?? NaN, b[r + 1] ?? NaN];
-    even += p + q - Math.abs(p - q);
-    odd += s + t - Math.abs(s - t);
-  }
-  if (a.length % 2 === 1) {
-    const [p, q] = [a[a.length - 1] ?? NaN, b[a.length - 1] ?? NaN];
-    even += p + q - Math.abs(p - q);
-  }
-  return 0.5 * (even + odd);
+  let sum = 0;
+  for (let r = 0; r < a.length; r++) sum += Math.min(a[r] ?? NaN, b[r] ?? NaN);
+  return sum;
 }
 
-/** Rounds of disjoint pairs in which all of `count` meet once: one stays, the others go round. */
-export function tournament(count: number): [number, number][][] {
-  const players = count + (count % 2);
-  const circle = Array.from({ length: players - 1 }, (_, i) => i + 1);
-  return circle.map((_, turn) => {
-    const seats = [0, ...circle.slice(turn), ...circle.slice(0, turn)];
-    return Array.from({ length: players / 2 }, (_, k): [number, number] => [
-      seats[k] ?? 0,
-      seats[players - 1 - k] ?? 0,
-    ]).filter(([g, h]) => g < count && h < count);
-  });
+/** Rounds in which `count` meet all others once. */
+export const roundsOf = (count: number): number => count + (count % 2) - 1;
+
+/** The disjoint pairs of one round: one stays in its seat, the others go round. */
+export function pairsOf(count: number, turn: number): [number, number][] {
+  const moving = roundsOf(count);
+  const seat = (k: number): number => (k === 0 ? 0 : 1 + ((k - 1 + turn) % moving));
+  return Array.from({ length: (moving + 1) / 2 }, (_, k): [number, number] => [
+    seat(k),
+    seat(moving - k),
+  ]).filter(([g, h]) => g < count && h < count);
 }

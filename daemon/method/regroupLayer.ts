@@ -14,6 +14,9 @@ import { regroupedColumns, type Columns } from "./regroup.ts";
 import { foldRotation } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
 
+/** Comparisons for each of the three orders, at most: a tenth of a second each. */
+const EFFORT = 4e8;
+
 export interface Regrouping {
   /** With its columns reordered; owned by the caller. */
   readonly rotation: Rotation;
@@ -46,8 +49,8 @@ export async function regroupLayer(
   const neurons = await columnShares([{ w: w.down, c: c.down }]);
   tf.dispose([Object.values(w), Object.values(c)]);
 
-  const search = (columns: Columns): Promise<Int32Array> =>
-    regroupedColumns(columns, pattern, async () => {
+  const search = (columns: Columns, share = 1): Promise<Int32Array> =>
+    regroupedColumns(columns, pattern, share * EFFORT, async () => {
       await nextTurn();
       if (signal?.aborted) throw cancelledBefore("the columns were regrouped");
     });
@@ -58,7 +61,7 @@ export async function regroupLayer(
   // Where M does not divide a head, its groups reach over heads and no R2 can reorder them.
   for (let k = 0; headDim % pattern.of === 0 && k < kvHeads; k++) {
     const starts = Array.from({ length: group }, (_, h) => (k * group + h) * headDim);
-    r2Orders.push(await search(stackedColumns(heads, starts, headDim)));
+    r2Orders.push(await search(stackedColumns(heads, starts, headDim), 1 / kvHeads));
   }
   return {
     rotation: {

@@ -10,8 +10,9 @@
  * because an RMSNorm without gain commutes with R1, and attention mixes values only over time.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerShape } from "../vocabulary.ts";
-import type { Hessians, LayerMatrices, Rotation } from "./types.ts";
+import { exactProduct } from "../backend/index.ts";
+import { ROLES, type LayerShape, type Role } from "../vocabulary.ts";
+import type { LayerMatrices, Rotation } from "./types.ts";
 
 export function identityRotation(shape: LayerShape): Rotation {
   const { d, kvHeads, headDim } = shape;
@@ -50,7 +51,7 @@ export function turnValueRows(w: tf.Tensor2D, r2: tf.Tensor3D): tf.Tensor2D {
   const [rows, n] = w.shape;
   const [kvHeads, hd] = r2.shape;
   return tf.tidy(() =>
-    tf.reshape(tf.matMul(r2, tf.reshape(w, [kvHeads, hd, n]), true, false), [rows, n]),
+    tf.reshape(exactProduct(r2, tf.reshape(w, [kvHeads, hd, n]), true, false), [rows, n]),
   );
 }
 
@@ -63,26 +64,45 @@ export function turnHeadColumns(transposed: tf.Tensor2D, perHead: tf.Tensor3D): 
   const [columns, n] = transposed.shape;
   const [heads, hd] = perHead.shape;
   return tf.tidy(() => {
-    const byHead = tf.matMul(tf.reshape(transposed, [heads, hd, n]), perHead, true, false);
+    const byHead = exactProduct(tf.reshape(transposed, [heads, hd, n]), perHead, true, false);
     return tf.reshape(tf.transpose(byHead, [1, 0, 2]), [n, columns]);
+  });
+}
+
+/** The table above for one matrix; the caller owns the new one. */
+export function foldedMatrix(
+  role: Role,
+  w: tf.Tensor2D,
+  { r1, r2 }: Rotation,
+  shape: LayerShape,
+): tf.Tensor2D {
+  return tf.tidy(() => {
+    switch (role) {
+      case "q":
+      case "k":
+      case "gate":
+      case "up":
+        return exactProduct(w, r1);
+      case "v":
+        return turnValueRows(exactProduct(w, r1), r2);
+      case "o":
+        return turnHeadColumns(exactProduct(w, r1, true, false), perQueryHead(r2, shape.heads));
+      case "down":
+        return exactProduct(r1, w, true, false);
+      default:
+        return role satisfies never;
+    }
   });
 }
 
 /** The table above. The caller owns the seven new matrices; the old ones stay his. */
 export function foldRotation(
   m: LayerMatrices,
-  { r1, r2 }: Rotation,
+  rotation: Rotation,
   shape: LayerShape,
 ): LayerMatrices {
-  return tf.tidy(() => ({
-    q: tf.matMul(m.q, r1),
-    k: tf.matMul(m.k, r1),
-    v: turnValueRows(tf.matMul(m.v, r1), r2),
-    o: turnHeadColumns(tf.matMul(m.o, r1, true, false), perQueryHead(r2, shape.heads)),
-    gate: tf.matMul(m.gate, r1),
-    up: tf.matMul(m.up, r1),
-    down: tf.matMul(r1, m.down, true, false),
-  }));
+  const folded = ROLES.map((role) => [role, foldedMatrix(role, m[role], rotation, shape)] as const);
+  return Object.fromEntries(folded) as Record<Role, tf.Tensor2D>;
 }
 
 /** `blk(R2)ᵀ b` for the value bias `[kvHeads·hd]`; the biases of q and k stay as they are. */
@@ -90,23 +110,4 @@ export function rotateValueBias(bias: tf.Tensor1D, r2: tf.Tensor3D): tf.Tensor1D
   return tf.tidy(() =>
     tf.reshape(turnValueRows(tf.reshape(bias, [bias.size, 1]), r2), [bias.size]),
   );
-}
-
-/**
- * Hessians of the rotated layer's inputs, without another pass: `R1ᵀ H R1` for qkv and mlp, `blk(R2)ᵀ H blk(R2)`
- * for o; the input of down is not rotated (a copy, so that the caller owns all four).
- */
-export function rotateHessians(h: Hessians, { r1, r2 }: Rotation, shape: LayerShape): Hessians {
-  return tf.tidy(() => {
-    const r2h = perQueryHead(r2, shape.heads);
-    const turned = (x: tf.Tensor2D): tf.Tensor2D => tf.matMul(r1, tf.matMul(x, r1), true, false);
-    // H is symmetric, so the columns of each half-turned matrix can be taken for its transpose's rows.
-    const halfTurned = turnHeadColumns(h.o, r2h);
-    return {
-      qkv: turned(h.qkv),
-      o: turnHeadColumns(halfTurned, r2h),
-      mlp: turned(h.mlp),
-      down: tf.clone(h.down),
-    };
-  });
 }

@@ -6,24 +6,20 @@
  * kernel), after it all at once as a matrix product.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { selectLowest, sparsegptBlock, type BlockSelection } from "../backend/index.ts";
+import {
+  exactProduct,
+  selectLowest,
+  sparsegptBlock,
+  type BlockSelection,
+} from "../backend/index.ts";
 import { prunedCount, type Pattern } from "../vocabulary.ts";
 import { blockTooSmall } from "./errors.ts";
-import { dampedFactor, diagonalOf, type DampedFactor } from "./linalg/index.ts";
-
-import type { PrunedMatrix } from "./pruned.ts";
+import { diagonalOf, type DampedFactor } from "./linalg/index.ts";
 
 export interface SparseGptOptions {
   readonly pattern: Pattern;
   /** Columns per block, 128 in the paper; rounded down to a multiple of M for N:M. */
   readonly blockSize: number;
-  /** λ, 0.01 in the paper */
-  readonly damping: number;
-}
-
-export interface SparseGptMatrix extends PrunedMatrix {
-  /** The λ used; larger than the one asked for is a fallback to report. */
-  readonly damping: number;
 }
 
 /**
@@ -31,37 +27,19 @@ export interface SparseGptMatrix extends PrunedMatrix {
  * next, so that the whole matrix loses exactly `floor(share · out · in)`.
  *
  * @param w `[out, in]`; for N:M, M divides `in` (`assertPatternFits`)
- * @param h `[in, in]`, the Hessian of w's input
- * @throws method/block-too-small; as `dampedFactor`
+ * @param damped of the Hessian of w's input (`dampedFactor`); matrices that read the same input share it
+ * @returns `[out, in]`, exactly 0 where pruned; owned by the caller
+ * @throws method/block-too-small
  */
-export async function pruneSparseGpt(
-  w: tf.Tensor2D,
-  h: tf.Tensor2D,
-  options: SparseGptOptions,
-): Promise<SparseGptMatrix> {
-  const damped = await dampedFactor(h, options.damping);
-  try {
-    return { ...pruneWithFactor(w, damped, options), damping: damped.damping };
-  } finally {
-    damped.factor.dispose();
-  }
-}
-
-/** {@link pruneSparseGpt} with the Hessian factorised already: matrices that read the same input share it. */
-export function pruneWithFactor(
+export function pruneSparseGpt(
   w: tf.Tensor2D,
   { factor, dead }: DampedFactor,
-  { pattern, blockSize }: Omit<SparseGptOptions, "damping">,
-): PrunedMatrix {
+  { pattern, blockSize }: SparseGptOptions,
+): tf.Tensor2D {
   const of = pattern.kind === "nm" ? pattern.of : 1;
   const width = Math.floor(blockSize / of) * of;
   if (width < 1) throw blockTooSmall(blockSize, of);
-  const weights = tf.tidy(() => pruneBlocks(withoutDead(w, dead), factor, pattern, width));
-  const pruned =
-    pattern.kind === "nm"
-      ? (w.size / pattern.of) * (pattern.of - pattern.keep)
-      : prunedCount(pattern.share, w.size);
-  return { weights, pruned };
+  return tf.tidy(() => pruneBlocks(withoutDead(w, dead), factor, pattern, width));
 }
 
 /** Weights of inputs that are always 0 do nothing: they go first and nothing makes up for them. */
@@ -87,13 +65,14 @@ function pruneBlocks(w: tf.Tensor2D, u: tf.Tensor2D, pattern: Pattern, width: nu
     });
     done.push(block.weights);
     if (after === 0) break;
-    const next = tf.tidy(() => {
+    // Down's columns are as many as a third of the layer: what came before is freed first.
+    const later = tf.slice(rest, [0, size], [rows, after]);
+    rest.dispose();
+    rest = tf.tidy(() => {
       const toTheRight = tf.slice(u, [start, start + size], [size, after]);
-      const later = tf.slice(rest, [0, size], [rows, after]);
-      return tf.sub<tf.Tensor2D>(later, tf.matMul(block.errors, toTheRight));
+      return tf.sub<tf.Tensor2D>(later, exactProduct(block.errors, toTheRight));
     });
-    tf.dispose([rest, block.errors]);
-    rest = next;
+    tf.dispose([later, block.errors]);
   }
   return tf.concat(done, 1);
 

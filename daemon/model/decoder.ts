@@ -3,10 +3,10 @@
  * Weights are `[out, in]`, activations `[B, T, d]`, inside a layer flattened to `[B · T, d]`.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { applyRope, causalAttention, rmsNorm, swiglu, type RopeTable } from "../backend/index.ts";
 import type { InputKind, Role } from "../vocabulary.ts";
-import { causalAttention } from "./attention.ts";
 import type { ModelConfig } from "./config.ts";
-import { applyRope, ropeTable, type RopeTable } from "./rope.ts";
+import { ropeTable } from "./rope.ts";
 
 export interface DecoderLayer {
   readonly matrices: Readonly<Record<Role, tf.Tensor2D>>;
@@ -91,21 +91,9 @@ export function decoderLayer(
 
     const ffnInput = rmsNorm(stream, layer.postAttentionNorm, config.normEps);
     if (seen("mlp", ffnInput)) return x.clone();
-    const hidden = tf.tidy(() => {
-      const gate = linear("gate", ffnInput);
-      const silu = tf.tidy(() => tf.mul(gate, tf.sigmoid(gate)));
-      return tf.mul<tf.Tensor2D>(silu, linear("up", ffnInput));
-    });
+    const hidden = tf.tidy(() => swiglu(linear("gate", ffnInput), linear("up", ffnInput)));
     if (seen("down", hidden)) return x.clone();
     stream = tf.add<tf.Tensor2D>(stream, linear("down", hidden));
     return tf.reshape(stream, [B, T, d]);
-  });
-}
-
-/** `x / sqrt(mean(x²) + eps) · gain` over the last dimension (Zhang & Sennrich 2019). */
-export function rmsNorm<T extends tf.Tensor>(x: T, gain: tf.Tensor1D, eps: number): T {
-  return tf.tidy(() => {
-    const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), eps));
-    return tf.mul(tf.mul(x, scale), gain);
   });
 }

@@ -4,9 +4,9 @@
  * log-sum-exp; whole logits exist only for the few positions that ask for them.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { exactProduct, rmsNorm, targetLikelihood } from "../backend/index.ts";
 import type { Checkpoint } from "../checkpoint/index.ts";
 import type { ModelConfig } from "./config.ts";
-import { rmsNorm } from "./decoder.ts";
 import { FINAL_NORM, type EndTensors } from "./tensors.ts";
 import { readFiniteFloats, readVector } from "./weights.ts";
 
@@ -69,7 +69,7 @@ export async function logits(
   const x = rmsNorm(hidden, head.finalNorm, config.normEps);
   for (const [index, { rowStart, rowEnd }] of head.slices.entries()) {
     const weight = await head.load(index);
-    const part = tf.matMul(x, weight, false, true);
+    const part = exactProduct(x, weight, false, true);
     const values = await part.data<"float32">();
     tf.dispose([weight, part]);
     const rows = rowEnd - rowStart;
@@ -105,26 +105,17 @@ export async function tokenLosses(
     const step = scoredRows(rows);
     for (let from = 0; from < n; from += step) {
       const count = Math.min(step, n - from);
-      const [sums, picked] = tf.tidy((): [tf.Tensor1D, tf.Tensor1D] => {
-        const part = tf.matMul<tf.Tensor2D>(
-          tf.slice(x, [from, 0], [count, -1]),
-          weight,
-          false,
-          true,
+      const { logSums, picked } = tf.tidy(() => {
+        const block = tf.slice(x, [from, 0], [count, -1]);
+        const part = tf.matMul<tf.Tensor2D>(block, weight, false, true);
+        return targetLikelihood(
+          part,
+          Int32Array.from({ length: count }, (_, i) => (targets[from + i] ?? 0) - rowStart),
         );
-        // A target outside this slice picks entry 0 and is ignored below.
-        const flat = Int32Array.from({ length: count }, (_, i) => {
-          const row = (targets[from + i] ?? 0) - rowStart;
-          return i * rows + (row >= 0 && row < rows ? row : 0);
-        });
-        return [
-          tf.logSumExp(part, 1),
-          tf.gather(tf.reshape(part, [count * rows]), tf.tensor1d(flat, "int32")),
-        ];
       });
-      const sumValues = await sums.data<"float32">();
+      const sumValues = await logSums.data<"float32">();
       const pickedValues = await picked.data<"float32">();
-      tf.dispose([sums, picked]);
+      tf.dispose([logSums, picked]);
       for (let i = 0; i < count; i++) {
         const at = from + i;
         logSumExp[at] = logAdd(logSumExp[at] ?? -Infinity, sumValues[i] ?? -Infinity);

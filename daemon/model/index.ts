@@ -4,7 +4,6 @@ export { parseConfig, ROTATED_MODEL_TYPE, type ModelConfig } from "./config.ts";
 export {
   decoderLayer,
   disposeContext,
-  rmsNorm,
   sequenceContext,
   type DecoderLayer,
   type InputObserver,
@@ -31,7 +30,7 @@ export {
   type StoredMatrix,
 } from "./tensors.ts";
 export {
-  countNonFinite,
+  clonedLayer,
   disposeLayer,
   readFiniteFloats,
   readLayer,

@@ -4,6 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
+import type { RopeTable } from "../backend/index.ts";
 import { badConfig, unsupportedFeature } from "./errors.ts";
 
 export type RopeConfig = { readonly theta: number } & (
@@ -124,12 +125,7 @@ export function ropeFrequencies(rope: RopeConfig, headDim: number, seqLen: numbe
   }
 }
 
-/** `cos` and `sin` of position × frequency, each `[T, 1, hd/2]`: broadcast over batch and heads. */
-export interface RopeTable {
-  readonly cos: tf.Tensor3D;
-  readonly sin: tf.Tensor3D;
-}
-
+/** See {@link RopeTable}. */
 export function ropeTable(rope: RopeConfig, headDim: number, seqLen: number): RopeTable {
   const frequencies = ropeFrequencies(rope, headDim, seqLen);
   const half = headDim / 2;
@@ -143,18 +139,4 @@ export function ropeTable(rope: RopeConfig, headDim: number, seqLen: number): Ro
   }
   const shape: [number, number, number] = [seqLen, 1, half];
   return { cos: tf.tensor3d(cos, shape), sin: tf.tensor3d(sin, shape) };
-}
-
-/** Rotates every head of `x [B, T, heads, hd]` by its position's angles. */
-export function applyRope(x: tf.Tensor4D, table: RopeTable): tf.Tensor4D {
-  return tf.tidy(() => {
-    const [first, second] = tf.split(x, 2, 3) as [tf.Tensor4D, tf.Tensor4D];
-    return tf.concat(
-      [
-        tf.sub(tf.mul(first, table.cos), tf.mul(second, table.sin)),
-        tf.add(tf.mul(second, table.cos), tf.mul(first, table.sin)),
-      ],
-      3,
-    );
-  });
 }

@@ -28,7 +28,7 @@ export async function readFiniteFloats(
   return values;
 }
 
-export function countNonFinite(values: Float32Array): number {
+function countNonFinite(values: Float32Array): number {
   // x − x is 0 for a finite x and NaN otherwise, so one addition per value finds whether there is anything to count.
   let sum = 0;
   for (const x of values) sum += x - x;
@@ -45,7 +45,10 @@ export async function readMatrix(checkpoint: Checkpoint, name: string): Promise<
   return tf.tensor2d(values, [shape[0] ?? 0, shape[1] ?? 0]);
 }
 
-/** All tensors of layer `i`; the caller disposes them with {@link disposeLayer}. */
+/**
+ * All tensors of layer `i`; the caller disposes them with {@link disposeLayer}.
+ * @throws model/non-finite-weights naming the tensor
+ */
 export async function readLayer(
   checkpoint: Checkpoint,
   config: ModelConfig,
@@ -55,14 +58,16 @@ export async function readLayer(
   const biases: Partial<Record<Role, tf.Tensor1D>> = {};
   for (const role of ROLES) {
     const { name, ...rows } = weightPlace(config, i, role);
-    const values = await readFiniteFloats(checkpoint, name, rows);
+    const values = await checkpoint.readFloats(name, rows);
     matrices[role] = tf.tensor2d(values, [...matrixShape(role, config.shape)]);
     if (config.biases.includes(role)) {
       biases[role] = await readVector(checkpoint, biasName(i, role));
     }
   }
+  const whole = matrices as Record<Role, tf.Tensor2D>;
+  await checkFinite(whole, checkpoint, config, i);
   return {
-    matrices: matrices as Record<Role, tf.Tensor2D>,
+    matrices: whole,
     biases,
     inputNorm: await readVector(checkpoint, inputNormName(i)),
     postAttentionNorm: await readVector(checkpoint, postAttentionNormName(i)),
@@ -73,6 +78,50 @@ export async function readLayer(
         }
       : null,
     entry: config.boundaries.includes(i) ? await readMatrix(checkpoint, boundaryName(i)) : null,
+  };
+}
+
+/** Sums of magnitudes, on the device: one number a matrix tells whether its values must be looked at. */
+async function checkFinite(
+  matrices: DecoderLayer["matrices"],
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  layer: number,
+): Promise<void> {
+  const stacked = tf.tidy(() => tf.stack(ROLES.map((role) => sumOfMagnitudes(matrices[role]))));
+  const sums = await stacked.data<"float32">();
+  stacked.dispose();
+  for (const [at, role] of ROLES.entries()) {
+    if (Number.isFinite(sums[at])) continue;
+    const { name } = weightPlace(config, layer, role);
+    const bad = countNonFinite(await matrices[role].data<"float32">());
+    if (bad === 0) continue;
+    tf.dispose(Object.values(matrices));
+    const file = checkpoint.tensors.get(name)?.file ?? checkpoint.root;
+    throw nonFiniteWeights(file, name, bad);
+  }
+}
+
+/**
+ * A number that is not finite if any of `x` is not. By magnitudes: a sum of them carries NaN and Inf on every backend,
+ * where `isNaN` may be optimised away by a shader compiler, and overflows only beyond any sane tensor.
+ */
+function sumOfMagnitudes(x: tf.Tensor): tf.Scalar {
+  return tf.tidy(() => tf.sum(tf.abs(x)));
+}
+
+/** The same tensors once more, to be disposed on their own. */
+export function clonedLayer(layer: DecoderLayer): DecoderLayer {
+  const { headNorms } = layer;
+  const each = <T extends Readonly<Record<string, tf.Tensor>>>(tensors: T): T =>
+    Object.fromEntries(Object.entries(tensors).map(([key, t]) => [key, t.clone()])) as unknown as T;
+  return {
+    matrices: each(layer.matrices),
+    biases: each(layer.biases),
+    inputNorm: layer.inputNorm.clone(),
+    postAttentionNorm: layer.postAttentionNorm.clone(),
+    headNorms: headNorms && each(headNorms),
+    entry: layer.entry?.clone() ?? null,
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { outputError } from "../checkpoint/index.ts";
+import { outputError, readFully, writeFully } from "../checkpoint/index.ts";
 
 export interface StreamShape {
   readonly windows: number;
@@ -25,6 +25,7 @@ export interface StreamReader {
 
 export interface StreamWriter {
   readonly shape: StreamShape;
+  /** Comes back before `values` are written; they must not change any more. */
   write(from: number, values: Float32Array): Promise<void>;
 }
 
@@ -61,18 +62,44 @@ export async function writeStream(
   }
 }
 
+/** Bytes after which what was written so far is flushed, beside the work, so that the end need not wait for all of it. */
+const FLUSH_BYTES = 256 << 20;
+
 /** The caller commits or aborts it. */
 async function createStream(path: string, shape: StreamShape): Promise<PendingStream> {
   const partial = `${path}.partial`;
   const handle = await guarded(path, shape, () => open(partial, "w+"));
+  /** The write under way, and the flush; one of each, so that the machine computes meanwhile. */
+  let writing: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> | null = null;
+  let unflushed = 0;
+  const flush = () => {
+    unflushed = 0;
+    flushing = handle.datasync().then(
+      () => {
+        flushing = null;
+      },
+      // What failed to reach the disk fails again when the file is committed.
+      () => {
+        flushing = null;
+      },
+    );
+  };
   return {
     shape,
     async write(from, values) {
+      await writing;
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const at = from * floatsPerWindow(shape) * 4;
-      await guarded(path, shape, () => writeAll(handle, bytes, at));
+      writing = guarded(path, shape, () => writeFully(handle, bytes, at));
+      // Its error is the next caller's; until there is one it is not unhandled.
+      writing.catch(() => undefined);
+      unflushed += bytes.byteLength;
+      if (unflushed >= FLUSH_BYTES && !flushing) flush();
     },
     async commit() {
+      await writing;
+      await flushing;
       await guarded(path, shape, async () => {
         await handle.sync();
         await rename(partial, path);
@@ -80,6 +107,8 @@ async function createStream(path: string, shape: StreamShape): Promise<PendingSt
       return reader(handle, shape);
     },
     async abort() {
+      await writing.catch(() => undefined);
+      await flushing;
       await handle.close().catch(() => undefined);
       await rm(partial, { force: true });
     },
@@ -92,23 +121,12 @@ function reader(handle: FileHandle, shape: StreamShape): StreamReader {
     async read(from, count) {
       const values = new Float32Array(count * floatsPerWindow(shape));
       const bytes = new Uint8Array(values.buffer);
-      const at = from * floatsPerWindow(shape) * 4;
-      for (let done = 0; done < bytes.length;) {
-        const { bytesRead } = await handle.read(bytes, done, bytes.length - done, at + done);
-        if (bytesRead === 0) throw new RangeError(`windows ${from}+${count} lie past the stream`);
-        done += bytesRead;
-      }
+      const got = await readFully(handle, bytes, from * floatsPerWindow(shape) * 4);
+      if (got < bytes.length) throw new RangeError(`windows ${from}+${count} lie past the stream`);
       return values;
     },
     close: () => handle.close(),
   };
-}
-
-async function writeAll(handle: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, at + done);
-    done += bytesWritten;
-  }
 }
 
 async function guarded<T>(path: string, shape: StreamShape, work: () => Promise<T>): Promise<T> {
@@ -145,5 +163,33 @@ export async function eachBatch(
     await new Promise(setImmediate);
     signal.throwIfAborted();
     await work(from, Math.min(perBatch, windows - from));
+  }
+}
+
+/** {@link eachBatch} over a stream; the next batch is read while `work` is at the one before. */
+export async function eachStreamed(
+  stream: StreamReader,
+  perBatch: number,
+  signal: AbortSignal,
+  work: (values: Float32Array, from: number, count: number) => Promise<void>,
+): Promise<void> {
+  const { windows } = stream.shape;
+  const readAt = (from: number): Promise<Float32Array> | null => {
+    if (from >= windows) return null;
+    const reading = stream.read(from, Math.min(perBatch, windows - from));
+    // Awaited in its turn, or never where the work stops before.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  let next = readAt(0);
+  try {
+    await eachBatch(windows, perBatch, signal, async (from, count) => {
+      const values = await next;
+      next = readAt(from + count);
+      if (values) await work(values, from, count);
+    });
+  } finally {
+    // The file is not closed under a read.
+    await next?.catch(() => undefined);
   }
 }

@@ -30,15 +30,23 @@ export function planOutput(
 }
 
 /** Raw bytes moved at a time. */
-const CHUNK_BYTES = 32 << 20;
+const CHUNK_BYTES = 4 << 20;
 
 /** Tensors of the finished layers, as they are. */
 export async function writeLayers(run: Run, writer: CheckpointWriter): Promise<void> {
+  const buffer = new Uint8Array(CHUNK_BYTES);
   for (let i = 0; i < run.model.config.layers; i++) {
-    run.signal.throwIfAborted();
     const file = await openLayerFile(run.work.layer(i));
-    for (const name of file.outputs) await writer.write(name, await file.readBytes(name));
-    await file.close();
+    try {
+      for (const { name, bytes } of file.outputs) {
+        for (let offset = 0; offset < bytes; offset += buffer.byteLength) {
+          run.signal.throwIfAborted();
+          await writer.write(name, await file.readInto(name, buffer, offset), offset);
+        }
+      }
+    } finally {
+      await file.close();
+    }
     run.progress.at((i + 1) / (run.model.config.layers + 1));
   }
 }
@@ -58,13 +66,14 @@ export async function writeCopies(
     const [rows = 1] = entry.shape;
     const rowBytes = entry.bytes / Math.max(1, rows);
     const step = Math.max(1, Math.floor(CHUNK_BYTES / rowBytes));
+    const buffer = new Uint8Array(recast ? 0 : Math.min(step * rowBytes, entry.bytes));
     let offset = 0;
     for (let rowStart = 0; rowStart < rows && entry.bytes > 0; rowStart += step) {
       run.signal.throwIfAborted();
       const rowEnd = Math.min(rowStart + step, rows);
       const data = recast
         ? encodeFloats(recast, await checkpoint.readFloats(name, { rowStart, rowEnd }))
-        : await checkpoint.readBytes(name, rowStart * rowBytes, rowEnd * rowBytes);
+        : await checkpoint.readInto(name, buffer, rowStart * rowBytes);
       await writer.write(name, data, offset);
       offset += data.byteLength;
     }

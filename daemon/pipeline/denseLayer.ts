@@ -4,20 +4,62 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { permuteNeurons } from "../method/index.ts";
-import { readLayer, type DecoderLayer, type Model } from "../model/index.ts";
+import {
+  clonedLayer,
+  disposeLayer,
+  readLayer,
+  type DecoderLayer,
+  type Model,
+} from "../model/index.ts";
 
-/** The caller disposes it with `disposeLayer`. */
-export async function readFoldedLayer(model: Model, i: number): Promise<DecoderLayer> {
+/**
+ * The layers of a run, dense and folded. The one read last can be kept on the device, for the stages that look at the
+ * same layer one after the other: reading and converting a large layer takes about as long as some of them.
+ */
+export class FoldedLayers {
+  #kept: { readonly index: number; readonly layer: DecoderLayer } | null = null;
+
+  constructor(private readonly model: Model) {}
+
+  /** Layer `i`, kept for the next who asks; the caller disposes his with `disposeLayer`. */
+  async borrow(i: number): Promise<DecoderLayer> {
+    const layer = await this.take(i);
+    this.#kept = { index: i, layer };
+    return clonedLayer(layer);
+  }
+
+  /** Layer `i`, the caller's alone. */
+  async take(i: number): Promise<DecoderLayer> {
+    const kept = this.#kept;
+    this.#kept = null;
+    if (kept?.index === i) return kept.layer;
+    if (kept) disposeLayer(kept.layer);
+    return readFoldedLayer(this.model, i);
+  }
+
+  dispose(): void {
+    if (this.#kept) disposeLayer(this.#kept.layer);
+    this.#kept = null;
+  }
+}
+
+async function readFoldedLayer(model: Model, i: number): Promise<DecoderLayer> {
   const layer = await readLayer(model.checkpoint, model.config, i);
   const { matrices: m, inputNorm, postAttentionNorm } = layer;
-  const folded = {
-    q: tf.mul<tf.Tensor2D>(m.q, inputNorm),
-    k: tf.mul<tf.Tensor2D>(m.k, inputNorm),
-    v: tf.mul<tf.Tensor2D>(m.v, inputNorm),
-    gate: tf.mul<tf.Tensor2D>(m.gate, postAttentionNorm),
-    up: tf.mul<tf.Tensor2D>(m.up, postAttentionNorm),
+  // One after the other, so that only one matrix is there twice.
+  const fold = (w: tf.Tensor2D, gain: tf.Tensor1D): tf.Tensor2D => {
+    const scaled = tf.mul<tf.Tensor2D>(w, gain);
+    w.dispose();
+    return scaled;
   };
-  tf.dispose([m.q, m.k, m.v, m.gate, m.up, inputNorm, postAttentionNorm]);
+  const folded = {
+    q: fold(m.q, inputNorm),
+    k: fold(m.k, inputNorm),
+    v: fold(m.v, inputNorm),
+    gate: fold(m.gate, postAttentionNorm),
+    up: fold(m.up, postAttentionNorm),
+  };
+  tf.dispose([inputNorm, postAttentionNorm]);
   const { d } = model.config.shape;
   return {
     ...layer,

@@ -1,5 +1,6 @@
 /** The two ends of a rotated model: embedding and head, folded a few rows at a time. */
 import * as tf from "@tensorflow/tfjs-core";
+import { exactProduct } from "../backend/index.ts";
 import { encodeFloats, type CheckpointWriter } from "../checkpoint/index.ts";
 import { EMBEDDING, FINAL_NORM, HEAD, readFiniteFloats, readVector } from "../model/index.ts";
 import type { Run } from "./run.ts";
@@ -10,7 +11,7 @@ export function foldedHeadRows(
   finalNorm: tf.Tensor1D,
   r1: tf.Tensor2D,
 ): tf.Tensor2D {
-  return tf.tidy(() => tf.matMul(tf.mul(rows, finalNorm), r1));
+  return tf.tidy(() => exactProduct<tf.Tensor2D>(tf.mul(rows, finalNorm), r1));
 }
 
 /** Elements of a chunk: 64 MiB of float32. */
@@ -28,7 +29,7 @@ export async function writeRotatedEnds(
 ): Promise<void> {
   const { checkpoint, ends, config } = run.model;
   const finalNorm = await readVector(checkpoint, FINAL_NORM);
-  await mapRows(run, writer, ends.embedding, EMBEDDING, (rows) => tf.matMul(rows, firstR1));
+  await mapRows(run, writer, ends.embedding, EMBEDDING, (rows) => exactProduct(rows, firstR1));
   await mapRows(run, writer, ends.head, HEAD, (rows) => foldedHeadRows(rows, finalNorm, lastR1));
   finalNorm.dispose();
   const ones = new Float32Array(config.shape.d).fill(1);

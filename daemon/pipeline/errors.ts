@@ -97,3 +97,9 @@ export const reportNotBuilt = (file: string): DenoiseError =>
     "report-not-built",
     `${file} is missing, so the HTML report cannot be written. Build it with: npm run build`,
   );
+
+export const noTaskData = (tasks: readonly string[]): DenoiseError =>
+  usage(
+    "no-task-data",
+    `The data of ${tasks.join(", ")} is not named: give the folder that holds it with --task-data.`,
+  );

@@ -3,7 +3,7 @@
  * time before the work, and to refuse what cannot fit.
  */
 import { stepFlops } from "../method/index.ts";
-import type { Recipe } from "../report.ts";
+import type { Recipe, RotationScope } from "../report.ts";
 import { matrixShape, ROLES, type LayerShape } from "../vocabulary.ts";
 import { windowsPerBatch } from "./activations.ts";
 
@@ -62,6 +62,26 @@ export function layerWork({ shape, recipe }: Omit<RunSize, "layers">): LayerWork
   };
 }
 
+/** How many rotations of the residual stream there are. */
+function scopeCount(rotation: RotationScope, layers: number): number {
+  switch (rotation.kind) {
+    case "none":
+      return 0;
+    case "layer":
+      return layers;
+    case "every":
+      return Math.ceil(layers / rotation.layers);
+    case "global":
+      return 1;
+    default:
+      return rotation satisfies never;
+  }
+}
+
+/** What heatmaps of single weights are computed from (`heatmapFile.ts`): R1 as float16, column weights as float32. */
+const heatmapBytes = (layers: number, scopes: number, { d, ffn }: LayerShape): number =>
+  scopes * 2 * d ** 2 + layers * 4 * (6 * d + 3 * ffn);
+
 export interface Footprint {
   /** Peak of the numeric backend, bytes. */
   readonly deviceMemory: number;
@@ -97,6 +117,12 @@ export function footprint({ shape, layers, recipe }: RunSize, outputBytes: numbe
     deviceMemory: 2 * layer + 2 * hessians + batch,
     hostMemory: IDLE_BYTES + layer,
     largestTensor: 4 * Math.max(shape.ffn * shape.d, calibrated ? shape.ffn ** 2 : 0),
-    workDisk: outputBytes + layers * 4 * shape.d ** 2 + streams * stream + metrics,
+    workDisk:
+      outputBytes +
+      layers * 4 * shape.d ** 2 +
+      streams * stream +
+      metrics +
+      // In the work folder and in the output until the former goes.
+      2 * heatmapBytes(layers, scopeCount(recipe.rotation, layers), shape),
   };
 }

@@ -18,6 +18,7 @@ import {
 } from "../model/index.ts";
 import {
   eachBatch,
+  eachStreamed,
   windowsPerBatch,
   writeStream,
   type StreamReader,
@@ -112,8 +113,8 @@ async function score(
   const head = await openHead(model.checkpoint, config, model.ends);
   const perBatch = windowsPerBatch({ seqLen, ...config.shape });
   let sum = 0;
-  const scoreBatch = async (from: number, count: number): Promise<void> => {
-    const x = tf.tensor3d(await stream.read(from, count), [count, seqLen, d]);
+  const scoreBatch = async (values: Float32Array, from: number, count: number): Promise<void> => {
+    const x = tf.tensor3d(values, [count, seqLen, d]);
     // Position t predicts token t + 1: the last position predicts nothing that is known.
     const hidden: tf.Tensor2D = tf.tidy(() =>
       tf.reshape(tf.slice(x, [0, 0, 0], [count, seqLen - 1, d]), [count * (seqLen - 1), d]),
@@ -127,7 +128,7 @@ async function score(
     sum += losses.reduce((a, b) => a + b, 0);
   };
   try {
-    await eachBatch(windows.length, perBatch, signal, scoreBatch);
+    await eachStreamed(stream, perBatch, signal, scoreBatch);
     return sum;
   } finally {
     head.dispose();

@@ -1,12 +1,9 @@
-/**
- * The perplexities of a report: dense, pruned without rotation, and the result, all on the same windows. Rotation can
- * hurt, so the unrotated baseline is measured by really pruning once more, not assumed.
- */
-import { openCheckpoint } from "../checkpoint/index.ts";
-import { openModel, type Model } from "../model/index.ts";
+/** The perplexities of a report, all on the same windows. */
+import type { Model } from "../model/index.ts";
 import type { PerplexityRow } from "../report.ts";
 import { checkVocabulary, evaluationWindows, largestId, loadTokenizer } from "../text/index.ts";
 import { perplexity } from "./evaluate.ts";
+import { measuredLabels, withMeasured, type Measured } from "./measured.ts";
 import type { PruneOptions } from "./options.ts";
 import { DEFAULTS } from "./recipe.ts";
 import type { Run } from "./run.ts";
@@ -41,84 +38,41 @@ export async function evaluationOf(
     signal,
   });
   checkVocabulary(largestId(set.windows.map(largestId)), model.config.vocabSize, tokenizer.file);
-  const rotates = options.rotation?.kind !== "none";
-  return { ...set, baseline: rotates && (asked.baseline ?? true) };
+  return { ...set, baseline: rotates(options) && (asked.baseline ?? true) };
 }
 
-/** The folders to measure: finished when they are asked for. */
-export interface Measured {
-  readonly result: string;
-  /** Prunes without rotation, telling the share done, and returns the folder. */
-  readonly unrotated: (onProgress: (share: number) => void) => Promise<string>;
-}
-
-/** Share of the time of a baseline's row that its pruning takes, for the progress bar. */
-const PRUNING_SHARE = 0.8;
+/** Without a rotation the result is its own baseline. */
+export const rotates = ({ rotation }: PruneOptions): boolean => rotation?.kind !== "none";
 
 export async function measurePerplexities(
   run: Run,
   evaluation: Evaluation,
-  { result, unrotated }: Measured,
+  measured: Measured,
 ): Promise<readonly PerplexityRow[]> {
   run.progress.start("evaluate");
   const known = await run.work.readPerplexity();
-  const own = run.recipe.rotation.kind === "none" ? "pruned" : "rotated + pruned";
-  const labels: readonly PerplexityRow["label"][] = evaluation.baseline
-    ? ["dense", "pruned", own]
-    : ["dense", own];
+  const labels = measuredLabels(run, evaluation.baseline);
+  const { windows, tokens, seqLen, textSha256 } = evaluation;
+  const { signal, work } = run;
   const rows: PerplexityRow[] = [];
   for (const [n, label] of labels.entries()) {
     const tell = (share: number) => {
       run.progress.at((n + share) / labels.length);
     };
-    const measure = async (): Promise<number> => {
-      if (label === "dense") return perplexityOf(run, run.model, evaluation, tell);
-      if (label === own) return perplexityOfFolder(run, result, evaluation, tell);
-      const folder = await unrotated((share) => {
-        tell(share * PRUNING_SHARE);
-      });
-      return perplexityOfFolder(run, folder, evaluation, (share) => {
-        tell(PRUNING_SHARE + share * (1 - PRUNING_SHARE));
-      });
-    };
-    const row = known.find((other) => other.label === label && sameText(other, evaluation)) ?? {
-      label,
-      perplexity: await measure(),
-      tokens: evaluation.tokens,
-      windows: evaluation.windows.length,
-      seqLen: evaluation.seqLen,
-      textSha256: evaluation.textSha256,
-    };
+    let row = known.find((other) => other.label === label && sameText(other, evaluation));
+    if (row === undefined) {
+      const found = await withMeasured(run, label, measured, tell, (model, onProgress) =>
+        perplexity(model, windows, signal, onProgress, work.path),
+      );
+      const length = windows.length;
+      row = { label, perplexity: found.perplexity, tokens, windows: length, seqLen, textSha256 };
+    }
     rows.push(row);
     run.listener({ type: "perplexity", row });
-    await run.work.writePerplexity(rows);
+    await work.writePerplexity(rows);
   }
   return rows;
 }
 
 const sameText = (row: PerplexityRow, e: Evaluation): boolean =>
   row.textSha256 === e.textSha256 && row.seqLen === e.seqLen && row.windows === e.windows.length;
-
-async function perplexityOfFolder(
-  run: Run,
-  folder: string,
-  evaluation: Evaluation,
-  onProgress: (share: number) => void,
-): Promise<number> {
-  const checkpoint = await openCheckpoint(folder, { signal: run.signal });
-  try {
-    return await perplexityOf(run, openModel(checkpoint), evaluation, onProgress);
-  } finally {
-    await checkpoint.close();
-  }
-}
-
-async function perplexityOf(
-  run: Run,
-  model: Model,
-  { windows }: Evaluation,
-  onProgress: (share: number) => void,
-): Promise<number> {
-  const { signal, work } = run;
-  return (await perplexity(model, windows, signal, onProgress, work.path)).perplexity;
-}

@@ -14,19 +14,20 @@ import {
 } from "../method/index.ts";
 import { disposeLayer, type DecoderLayer } from "../model/index.ts";
 import type { LayerReport } from "../report.ts";
-import { matrixShape, ROLES, type Role } from "../vocabulary.ts";
+import { ROLES } from "../vocabulary.ts";
 import { writeStream, type StreamReader } from "./activations.ts";
 import { propagate } from "./collect.ts";
-import { readFoldedLayer, reorderedLayer } from "./denseLayer.ts";
+import { reorderedLayer } from "./denseLayer.ts";
+import { writeHeatmapFile } from "./heatmapFile.ts";
 import { writeLayerFile, type SelfTestStreams } from "./layerFile.ts";
 import {
   cellsFor,
   matrixReports,
-  picturesAfter,
   picturesBefore,
-  type Picture,
+  PrunedPictures,
+  type LayerFacts,
 } from "./matrixReport.ts";
-import { pruneLayer, rotatedLayer, type PrunedLayer } from "./pruneLayer.ts";
+import { pruneLayer, rotatedLayer } from "./pruneLayer.ts";
 import { fallbackLog, type Run } from "./run.ts";
 import type { Scope } from "./scopeLayers.ts";
 import type { ScopeRotation } from "./scopeRotation.ts";
@@ -57,7 +58,7 @@ export async function finishLayer(
   const cells = cellsFor(model.config.layers);
   run.progress.start("prune", i);
 
-  const dense = await readFoldedLayer(model, i);
+  const dense = await run.dense.take(i);
   const denseMetric = await learned.metrics.load(i);
   const before = await describeBefore(run, i, dense.matrices, denseMetric, cells);
   const denseStream = advance(model, boundary.selfTest.dense, i, dense);
@@ -67,21 +68,23 @@ export async function finishLayer(
   const folded = reorderedLayer(dense, neurons);
   const metric = neurons ? permuteMetric(denseMetric, neurons) : denseMetric;
   const figures = await figuresOf(run, i, folded.matrices, metric, rotation);
-  const rotated = rotatedLayer(run, folded, rotation, boundary.basis, i === scope.first);
-  disposeLayer(folded);
-  const rotatedStream = advance(model, boundary.selfTest.rotated, i, rotated);
-
-  const pruned = await pruneLayer(run, i, rotated, boundary.stream, note);
-  const { written } = pruned;
-  const pictures = await picturesAfter(rotated.matrices, metric, rotation, shape, written, cells);
-  disposeLayer(rotated);
+  await writeHeatmapFile(run, i, scope.first, { denseMetric, metric, rotation, neurons });
+  const taken = new PrunedPictures(metric, rotation, shape, cells);
   if (metric !== denseMetric && metric.method !== "magnitude") metric.down.dispose();
   learned.metrics.release(denseMetric);
+  const rotated = rotatedLayer(run, folded, rotation, boundary.basis, i === scope.first);
+  const rotatedStream = advance(model, boundary.selfTest.rotated, i, rotated);
+
+  const pruned = await pruneLayer(run, i, rotated, boundary.stream, {
+    note,
+    pruned: (role, before, after) => taken.take(role, before, after),
+  });
+  const pictures = taken.finish();
 
   const stream = await passOn(run, i, boundary.stream, pruned.layer);
   const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned.layer);
   disposeLayer(pruned.layer);
-  const report = layerReport(run, i, before, { figures, pictures }, pruned, learned);
+  const report = layerReport(run, i, { before, after: { figures, pictures } }, learned);
   const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
   const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
   const file = run.work.layer(i);
@@ -102,18 +105,13 @@ export async function finishLayer(
   return { stream, basis, selfTest };
 }
 
-interface Described {
-  readonly figures: LayerFigures;
-  readonly pictures: Record<Role, Picture>;
-}
-
 async function describeBefore(
   run: Run,
   index: number,
   matrices: LayerMatrices,
   metric: LayerMetric,
   cells: number,
-): Promise<Described> {
+): Promise<LayerFacts["before"]> {
   const { shape } = run.model.config;
   const identity = identityRotation(shape);
   const figures = await figuresOf(run, index, matrices, metric, identity);
@@ -163,19 +161,13 @@ async function passOn(
 function layerReport(
   run: Run,
   index: number,
-  before: Described,
-  after: Described,
-  { written }: PrunedLayer,
+  facts: LayerFacts,
   { curve }: ScopeRotation,
 ): LayerReport {
-  const { shape, layers } = run.model.config;
-  const shapes = Object.fromEntries(
-    ROLES.map((role) => [role, matrixShape(role, shape)]),
-  ) as Record<Role, readonly [number, number]>;
-  const cells = cellsFor(layers);
-  const matrices = matrixReports({ before, after, written, shapes, cells });
+  const matrices = matrixReports(facts, run.model.config.shape);
   const meanShare = (side: "before" | "after") =>
     ROLES.reduce((sum, role) => sum + matrices[role].prunedMass[side], 0) / ROLES.length;
+  const { before, after } = facts;
   return {
     index,
     entropy: { before: before.figures.entropy, after: after.figures.entropy },

@@ -3,7 +3,13 @@
  * needs of it (rotation, self-test streams, report). Its existence is what "finished" means.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { openCheckpoint, writeSafetensors, type TensorData } from "../checkpoint/index.ts";
+import {
+  openCheckpoint,
+  writeSafetensors,
+  type Checkpoint,
+  type TensorData,
+  type TensorEntry,
+} from "../checkpoint/index.ts";
 import type { Rotation } from "../method/index.ts";
 import type { Fallback, LayerReport } from "../report.ts";
 import { corruptWork } from "./errors.ts";
@@ -46,9 +52,9 @@ export async function writeLayerFile(
 
 export interface LayerFile {
   readonly finished: FinishedLayer;
-  /** Names of the tensors that go into the output. */
-  readonly outputs: readonly string[];
-  readBytes(name: string): Promise<Uint8Array>;
+  /** The tensors that go into the output. */
+  readonly outputs: readonly TensorEntry[];
+  readInto: Checkpoint["readInto"];
   readRotation(): Promise<Rotation>;
   readStreams(): Promise<SelfTestStreams>;
   close(): Promise<void>;
@@ -62,8 +68,8 @@ export async function openLayerFile(path: string): Promise<LayerFile> {
   return {
     // Written by this version of the program (run.json says so) in one rename: not validated field by field.
     finished: JSON.parse(report) as FinishedLayer,
-    outputs: [...file.tensors.keys()].filter((name) => !name.startsWith("work.")),
-    readBytes: (name) => file.readBytes(name),
+    outputs: [...file.tensors.values()].filter(({ name }) => !name.startsWith("work.")),
+    readInto: (name, target, start) => file.readInto(name, target, start),
     readRotation: () => readRotation(file),
     async readStreams() {
       return {

@@ -1,11 +1,11 @@
 /** The figures and pictures of one layer for the report: importance before and after rotation, and the mask. */
 import * as tf from "@tensorflow/tfjs-core";
-import { selectLowest } from "../backend/index.ts";
+import { rowSelection, selectLowest } from "../backend/index.ts";
 import {
   columnWeights,
+  disposeRotation,
   identityRotation,
   importance,
-  disposeRotation,
   type LayerFigures,
   type LayerMatrices,
   type LayerMetric,
@@ -14,13 +14,13 @@ import {
 import type { Histogram, MatrixReport, Overview } from "../report.ts";
 import {
   INPUT_OF,
-  prunedCount,
+  matrixShape,
   ROLES,
   type LayerShape,
   type Pattern,
   type Role,
 } from "../vocabulary.ts";
-import { importanceHistogram, importanceOverview, maskOverview } from "./overview.ts";
+import { importanceHistogram, Pooling, sampledRows } from "./overview.ts";
 
 /** Bytes of all pictures of one report, 3 of each matrix. */
 const PICTURE_BYTES = 12e6;
@@ -36,6 +36,12 @@ export interface Picture {
   readonly histogram: Histogram;
 }
 
+/** What a matrix looks like when it is pruned. */
+export interface PrunedPicture extends Picture {
+  readonly mask: Overview;
+  readonly zeros: number;
+}
+
 /**
  * Importance before rotation; what the pattern would delete is marked as pruned.
  * @param matrices norm gains folded, not rotated
@@ -48,94 +54,99 @@ export async function picturesBefore(
   cells: number,
 ): Promise<Record<Role, Picture>> {
   const identity = identityRotation(shape);
-  const pictures = await picture(matrices, metric, identity, shape, cells, async (s) => {
-    const mask = selectLowest(
-      s,
-      pattern.kind === "nm"
-        ? pattern
-        : { kind: "count", count: prunedCount(pattern.share, s.shape[1]) },
-    );
-    const values = await mask.data<"bool">();
-    mask.dispose();
-    return (i) => values[i] !== 0;
-  });
+  const columns = columnWeights(metric, identity, shape);
   disposeRotation(identity);
-  return pictures;
-}
-
-/**
- * Importance after rotation; pruned is what the method really deleted.
- * @param rotated the rotated, unpruned matrices
- * @param written the pruned weights by role, as stored
- */
-export function picturesAfter(
-  rotated: LayerMatrices,
-  metric: LayerMetric,
-  rotation: Rotation,
-  shape: LayerShape,
-  written: Readonly<Record<Role, Float32Array>>,
-  cells: number,
-): Promise<Record<Role, Picture>> {
-  return picture(rotated, metric, rotation, shape, cells, (_, role) =>
-    Promise.resolve((i: number) => written[role][i] === 0),
-  );
-}
-
-async function picture(
-  matrices: LayerMatrices,
-  metric: LayerMetric,
-  rotation: Rotation,
-  shape: LayerShape,
-  cells: number,
-  prunedOf: (s: tf.Tensor2D, role: Role) => Promise<(i: number) => boolean>,
-): Promise<Record<Role, Picture>> {
-  const columns = columnWeights(metric, rotation, shape);
+  const pooling = new Pooling(cells);
   const pictures: Partial<Record<Role, Picture>> = {};
   for (const role of ROLES) {
     const s = importance(matrices[role], columns[INPUT_OF[role]]);
-    const values = await s.data<"float32">();
-    const isPruned = await prunedOf(s, role);
-    const [rows, cols] = s.shape;
-    s.dispose();
+    const sample = sampledRows(s);
+    const mask = selectLowest(sample, rowSelection(pattern, s.shape[1]));
     pictures[role] = {
-      overview: importanceOverview(values, rows, cols, cells),
-      histogram: importanceHistogram(values, isPruned),
+      overview: await pooling.importance(s),
+      histogram: importanceHistogram(await sample.data<"float32">(), await mask.data<"bool">()),
     };
+    tf.dispose([s, sample, mask]);
   }
+  pooling.dispose();
   tf.dispose(Object.values(columns));
   return pictures as Record<Role, Picture>;
 }
 
-export interface MatrixFacts {
-  readonly before: { readonly figures: LayerFigures; readonly pictures: Record<Role, Picture> };
-  readonly after: { readonly figures: LayerFigures; readonly pictures: Record<Role, Picture> };
-  readonly written: Readonly<Record<Role, Float32Array>>;
-  readonly shapes: Readonly<Record<Role, readonly [number, number]>>;
-  readonly cells: number;
+/** Pictures of a rotated layer, taken of each matrix as it is pruned; pruned is what the method really deleted. */
+export class PrunedPictures {
+  readonly #columns: ReturnType<typeof columnWeights>;
+  readonly #pooling: Pooling;
+  readonly #taken: Partial<Record<Role, PrunedPicture>> = {};
+
+  constructor(metric: LayerMetric, rotation: Rotation, shape: LayerShape, cells: number) {
+    this.#columns = columnWeights(metric, rotation, shape);
+    this.#pooling = new Pooling(cells);
+  }
+
+  /**
+   * @param rotated `[out, in]`, not pruned
+   * @param stored as the output holds it
+   */
+  async take(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): Promise<void> {
+    const s = importance(rotated, this.#columns[INPUT_OF[role]]);
+    const sample = sampledRows(s);
+    const overview = await this.#pooling.importance(s);
+    s.dispose();
+    const zeros = tf.tidy(() => tf.cast<tf.Tensor2D>(tf.equal(stored, 0), "float32"));
+    const sampledZeros = sampledRows(zeros);
+    this.#taken[role] = {
+      overview,
+      histogram: importanceHistogram(
+        await sample.data<"float32">(),
+        await sampledZeros.data<"float32">(),
+      ),
+      mask: await this.#pooling.mask(zeros),
+      zeros: await count(zeros),
+    };
+    tf.dispose([sample, zeros, sampledZeros]);
+  }
+
+  /** Frees what taking pictures needed. */
+  finish(): Record<Role, PrunedPicture> {
+    this.#pooling.dispose();
+    tf.dispose(Object.values(this.#columns));
+    return this.#taken as Record<Role, PrunedPicture>;
+  }
 }
 
-export function matrixReports(facts: MatrixFacts): Record<Role, MatrixReport> {
-  const { before, after, written, shapes } = facts;
+/** How many ones there are; row by row on the device, where float32 counts exactly, then on the host. */
+async function count(ones: tf.Tensor2D): Promise<number> {
+  const byRow = tf.sum(ones, 1);
+  const values = await byRow.data<"float32">();
+  byRow.dispose();
+  return values.reduce((sum, n) => sum + n, 0);
+}
+
+export interface LayerFacts {
+  readonly before: { readonly figures: LayerFigures; readonly pictures: Record<Role, Picture> };
+  readonly after: {
+    readonly figures: LayerFigures;
+    readonly pictures: Record<Role, PrunedPicture>;
+  };
+}
+
+export function matrixReports(
+  { before, after }: LayerFacts,
+  shape: LayerShape,
+): Record<Role, MatrixReport> {
   const report = (role: Role): MatrixReport => {
-    const [rows, cols] = shapes[role];
-    const weights = written[role];
-    const zeros = weights.reduce((n, w) => n + (w === 0 ? 1 : 0), 0);
+    const [rows, cols] = matrixShape(role, shape);
     const [b, a] = [before.figures.perMatrix[role], after.figures.perMatrix[role]];
+    const [then, now] = [before.pictures[role], after.pictures[role]];
     return {
       shape: [rows, cols],
-      zeros,
-      sparsity: zeros / weights.length,
+      zeros: now.zeros,
+      sparsity: now.zeros / (rows * cols),
       entropy: { before: b.entropy, after: a.entropy },
       prunedMass: { before: b.prunedMassShare, after: a.prunedMassShare },
-      overview: {
-        before: before.pictures[role].overview,
-        after: after.pictures[role].overview,
-        mask: maskOverview(weights, rows, cols, facts.cells),
-      },
-      histogram: {
-        before: before.pictures[role].histogram,
-        after: after.pictures[role].histogram,
-      },
+      overview: { before: then.overview, after: now.overview, mask: now.mask },
+      histogram: { before: then.histogram, after: now.histogram },
     };
   };
   return Object.fromEntries(ROLES.map((role) => [role, report(role)])) as Record<

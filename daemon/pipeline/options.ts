@@ -2,6 +2,7 @@
 import type { DeviceRequest } from "../backend/index.ts";
 import type { RotationScope } from "../report.ts";
 import type { Objective, Pattern, PruneMethod } from "../vocabulary.ts";
+import type { TaskChoice } from "./askTasks.ts";
 
 export type ProfileChoice =
   | { readonly kind: "uniform" }
@@ -25,7 +26,7 @@ export interface PruneOptions {
   readonly regroup?: boolean;
   readonly damping?: number;
   readonly blockSize?: number;
-  /** Calibration text files. Default: `calibration.{txt,jsonl,jsonl.gz,parquet}` in the checkpoint's folder. */
+  /** Calibration text files; none where a plan shall not look at them. Default: `calibration.{txt,jsonl,jsonl.gz,parquet}` in the checkpoint's folder. */
   readonly calibration?: readonly string[];
   /** Text field of JSONL and Parquet rows; default `text`. */
   readonly field?: string;
@@ -44,6 +45,11 @@ export interface PruneOptions {
     readonly seqLen?: number;
     readonly maxWindows?: number;
     /** Also prune without rotation, to compare with; default true where the run rotates. */
+    readonly baseline?: boolean;
+  };
+  /** Zero-shot tasks: accuracies of the same models go into the report. */
+  readonly tasks?: TaskChoice & {
+    /** As that of `evaluation`. */
     readonly baseline?: boolean;
   };
 }

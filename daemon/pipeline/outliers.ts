@@ -6,23 +6,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { readFile, rm } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { z } from "zod";
-import {
-  countNonFinite,
-  decoderLayer,
-  disposeLayer,
-  modelErrors,
-  readLayer,
-  type DecoderLayer,
-} from "../model/index.ts";
+import { disposeLayer, readLayer, type DecoderLayer } from "../model/index.ts";
 import { INPUT_KINDS, INPUT_OF, ROLES, type InputKind } from "../vocabulary.ts";
-import {
-  eachBatch,
-  openStream,
-  windowsPerBatch,
-  writeStream,
-  type StreamReader,
-  type StreamWriter,
-} from "./activations.ts";
+import { openStream, writeStream, type StreamReader, type StreamWriter } from "./activations.ts";
+import { propagate } from "./collect.ts";
 import { corruptWork } from "./errors.ts";
 import { embed } from "./evaluate.ts";
 import { outlierRatio, owlRatios } from "./profile.ts";
@@ -114,8 +101,7 @@ async function passThrough(
   stream: StreamReader,
   target: StreamWriter,
 ): Promise<InputNorms> {
-  const { windows, seqLen, d } = stream.shape;
-  const { shape, layers } = model.config;
+  const { layers } = model.config;
   const squares = new Map<InputKind, tf.Tensor1D>();
   const see = (kind: InputKind, input: tf.Tensor2D): void => {
     const before = squares.get(kind);
@@ -126,17 +112,11 @@ async function passThrough(
     before?.dispose();
     squares.set(kind, sum);
   };
+  const onProgress = (share: number) => {
+    progress.at((index + share) / layers);
+  };
   try {
-    const perBatch = windowsPerBatch({ seqLen, ...shape });
-    await eachBatch(windows, perBatch, signal, async (from, count) => {
-      const x = tf.tensor3d(await stream.read(from, count), [count, seqLen, d]);
-      const out = decoderLayer(x, layer, index, context, { see });
-      const values = await out.data<"float32">();
-      tf.dispose([x, out]);
-      if (countNonFinite(values) > 0) throw modelErrors.nonFiniteActivations(index);
-      await target.write(from, values);
-      progress.at((index + (from + count) / windows) / layers);
-    });
+    await propagate(stream, target, { layer, index, context, signal, onProgress }, see);
     const norms: Partial<Record<InputKind, Float64Array>> = {};
     for (const kind of INPUT_KINDS) {
       const sums = (await squares.get(kind)?.data<"float32">()) ?? new Float32Array();

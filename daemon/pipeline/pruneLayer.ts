@@ -3,13 +3,14 @@
  * and round to what will be stored. What it returns is what the output holds.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { decodeFloats, encodeFloats, type TensorData } from "../checkpoint/index.ts";
+import { exactProduct } from "../backend/index.ts";
+import { encodeRounding, type TensorData, type WeightDType } from "../checkpoint/index.ts";
 import {
   dampedFactor,
-  foldRotation,
+  foldedMatrix,
   pruneMagnitude,
+  pruneSparseGpt,
   pruneWanda,
-  pruneWithFactor,
   rotateValueBias,
   type DampedFactor,
   type Rotation,
@@ -32,7 +33,7 @@ import type { Run } from "./run.ts";
 
 /**
  * The rotated, unpruned layer; the caller disposes it with `disposeLayer`.
- * @param folded dense, norm gains folded
+ * @param folded dense, norm gains folded; taken over
  * @param basis R1 of the layer before, in whose basis the stream arrives; null before the first layer
  * @param first whether this layer begins a scope, so that the stream must change basis
  */
@@ -46,45 +47,53 @@ export function rotatedLayer(
   const { r1, r2 } = rotation;
   const { v, o, down, ...others } = folded.biases;
   const turned = (b: tf.Tensor1D): tf.Tensor1D =>
-    tf.tidy(() => tf.reshape(tf.matMul(tf.reshape(b, [1, -1]), r1), b.shape));
+    tf.tidy(() => tf.reshape(exactProduct<tf.Tensor2D>(tf.reshape(b, [1, -1]), r1), b.shape));
   const biases: Partial<Record<Role, tf.Tensor1D>> = {};
   for (const role of ROLES) {
     const bias = others[role as keyof typeof others];
-    if (bias) biases[role] = bias.clone();
+    if (bias) biases[role] = bias;
   }
   if (v) biases.v = rotateValueBias(v, r2);
   if (o) biases.o = turned(o);
   if (down) biases.down = turned(down);
+  // One after the other: only one matrix is there twice.
+  const matrices = { ...folded.matrices };
+  for (const role of ROLES) {
+    const w = matrices[role];
+    matrices[role] = foldedMatrix(role, w, rotation, run.model.config.shape);
+    w.dispose();
+  }
+  tf.dispose([v, o, down].filter((bias) => bias !== undefined));
   return {
-    matrices: foldRotation(folded.matrices, rotation, run.model.config.shape),
+    matrices,
     biases,
-    inputNorm: folded.inputNorm.clone(),
-    postAttentionNorm: folded.postAttentionNorm.clone(),
-    headNorms: clonedHeadNorms(folded),
+    inputNorm: folded.inputNorm,
+    postAttentionNorm: folded.postAttentionNorm,
+    // Queries and keys are not rotated, so their norms stay as they are.
+    headNorms: folded.headNorms,
     entry: run.recipe.rotation.kind === "none" || !first ? null : changeOfBasis(r1, basis),
   };
 }
 
-/** Queries and keys are not rotated, so their norms stay as they are. */
-function clonedHeadNorms({ headNorms }: DecoderLayer): DecoderLayer["headNorms"] {
-  return headNorms && { q: headNorms.q.clone(), k: headNorms.k.clone() };
-}
-
 /** `M` of `x Mᵀ` from the basis of the layer before into R1's: `Mᵀ = basisᵀ R1`. */
 function changeOfBasis(r1: tf.Tensor2D, basis: tf.Tensor2D | null): tf.Tensor2D {
-  return basis ? tf.matMul(r1, basis, true, false) : tf.transpose(r1);
+  return basis ? exactProduct(r1, basis, true, false) : tf.transpose(r1);
 }
 
 export interface PrunedLayer {
   /** As the output stores it, for the stream to the next layer; disposed by the caller. */
   readonly layer: DecoderLayer;
   readonly stored: readonly TensorData[];
-  /** Stored weights, decoded. */
-  readonly written: Readonly<Record<Role, Float32Array>>;
+}
+
+export interface PruneWatcher {
+  note(fallback: Fallback): void;
+  /** Sees each matrix before and after, as it is pruned; must not dispose them. */
+  pruned(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): Promise<void>;
 }
 
 /**
- * @param rotated as {@link rotatedLayer} gives it; it stays the caller's
+ * @param rotated as {@link rotatedLayer} gives it; taken over, each matrix is freed when its successor is there
  * @param stream enters the layer; null for magnitude
  */
 export async function pruneLayer(
@@ -92,51 +101,49 @@ export async function pruneLayer(
   index: number,
   rotated: DecoderLayer,
   stream: StreamReader | null,
-  note: (fallback: Fallback) => void,
+  watcher: PruneWatcher,
 ): Promise<PrunedLayer> {
   const { progress } = run;
   const stored: TensorData[] = [];
-  const written: Partial<Record<Role, Float32Array>> = {};
   const encoded = new Map<Role, Uint8Array>();
-  const keep = async (name: string, t: tf.Tensor): Promise<Float32Array> => {
+  /** Takes `t` over and gives back what will be stored of it, in `bytes` for the file and as a tensor. */
+  const rounded = async <T extends tf.Tensor>(dtype: WeightDType, t: T) => {
+    const values = await t.data<"float32">();
+    t.dispose();
+    const bytes = encodeRounding(dtype, values);
+    return { bytes, tensor: tf.tensor(values, t.shape) as T };
+  };
+  const store = async <T extends tf.Tensor>(name: string, t: T): Promise<T> => {
     const dtype = run.dtypeOf(name);
-    const data = encodeFloats(dtype, await t.data<"float32">());
-    stored.push({ name, dtype, shape: t.shape, data });
-    return decodeFloats(dtype, data);
+    const { bytes, tensor } = await rounded(dtype, t);
+    stored.push({ name, dtype, shape: t.shape, data: bytes });
+    return tensor;
   };
 
   // From here on the layer is what will be stored, rounded, matrix by matrix as they are pruned.
   const matrices: Record<Role, tf.Tensor2D> = { ...rotated.matrices };
-  const biases: Partial<Record<Role, tf.Tensor1D>> = {};
+  const biases: Partial<Record<Role, tf.Tensor1D>> = { ...rotated.biases };
   for (const role of ROLES) {
-    const bias = rotated.biases[role];
-    if (!bias) continue;
+    const bias = biases[role];
     // Biases that no rotation reaches are copied with the other tensors that stay as they are.
-    biases[role] = turnedBiases(run.recipe).includes(role)
-      ? tf.tensor1d(await keep(biasName(index, role), bias))
-      : bias.clone();
+    if (!bias || !turnedBiases(run.recipe).includes(role)) continue;
+    biases[role] = await store(biasName(index, role), bias);
   }
-  await keep(inputNormName(index), rotated.inputNorm);
-  await keep(postAttentionNormName(index), rotated.postAttentionNorm);
-  let entry = rotated.entry;
-  if (entry && index > 0) {
-    entry = tf.tensor2d(await keep(boundaryName(index), entry), entry.shape);
-  } else if (entry) {
-    entry = entry.clone();
-  }
-  const layer = (): DecoderLayer => ({
+  const layer: DecoderLayer = {
     matrices,
     biases,
-    inputNorm: rotated.inputNorm,
-    postAttentionNorm: rotated.postAttentionNorm,
+    inputNorm: await store(inputNormName(index), rotated.inputNorm),
+    postAttentionNorm: await store(postAttentionNormName(index), rotated.postAttentionNorm),
     headNorms: rotated.headNorms,
-    entry,
-  });
+    // The first layer's change of basis is folded into the embedding.
+    entry:
+      rotated.entry && index > 0 ? await store(boundaryName(index), rotated.entry) : rotated.entry,
+  };
 
   for (const [g, group] of PRUNE_GROUPS.entries()) {
     const kind = INPUT_OF[group[0] ?? "q"];
     const passes = {
-      layer: layer(),
+      layer,
       index,
       context: run.context,
       signal: run.signal,
@@ -145,32 +152,22 @@ export async function pruneLayer(
       },
     };
     const hessian = stream ? (await collectHessians(stream, [kind], passes))[kind] : null;
-    const prepared = await prepareInput(run, index, group, hessian, note);
+    const prepared = await prepareInput(run, index, group, hessian, watcher);
     for (const role of group) {
-      const pruned = pruneMatrix(run, index, role, matrices[role], prepared);
-      const dtype = run.dtypeOf(weightPlace(run.model.config, index, role).name);
-      const data = encodeFloats(dtype, await pruned.data<"float32">());
-      const values = decodeFloats(dtype, data);
-      encoded.set(role, data);
-      pruned.dispose();
-      written[role] = values;
-      if (matrices[role] !== rotated.matrices[role]) matrices[role].dispose();
-      matrices[role] = tf.tensor2d(values, matrices[role].shape);
+      const before = matrices[role];
+      const { name } = weightPlace(run.model.config, index, role);
+      const pruned = pruneMatrix(run, index, role, before, prepared);
+      const { bytes, tensor } = await rounded(run.dtypeOf(name), pruned);
+      encoded.set(role, bytes);
+      await watcher.pruned(role, before, tensor);
+      before.dispose();
+      matrices[role] = tensor;
     }
-    hessian?.dispose();
+    prepared.hessian?.dispose();
     prepared.damped?.factor.dispose();
   }
   stored.push(...storedTensors(run, index, encoded));
-  return {
-    layer: {
-      ...layer(),
-      inputNorm: rotated.inputNorm.clone(),
-      postAttentionNorm: rotated.postAttentionNorm.clone(),
-      headNorms: clonedHeadNorms(rotated),
-    },
-    stored,
-    written: written as Record<Role, Float32Array>,
-  };
+  return { layer, stored };
 }
 
 /** The layer's matrices as the checkpoint lays them out: roles that share a tensor one below the other. */
@@ -189,26 +186,29 @@ function storedTensors(
   });
 }
 
-/** What the matrices of one group share: the Hessian of their input, for SparseGPT factorised. */
+/** What the matrices of one group share: the Hessian of their input, for SparseGPT factorised instead. */
 interface PreparedInput {
   readonly hessian: tf.Tensor2D | null;
   readonly damped: DampedFactor | null;
 }
 
+/** Takes the Hessian over. */
 async function prepareInput(
   { recipe: { method, damping } }: Run,
   layer: number,
   [first]: readonly Role[],
   hessian: tf.Tensor2D | null,
-  note: (fallback: Fallback) => void,
+  watcher: PruneWatcher,
 ): Promise<PreparedInput> {
   if (method !== "sparsegpt" || !hessian || !first) return { hessian, damped: null };
-  const damped = await dampedFactor(hessian, damping);
+  const damped = await dampedFactor(hessian, damping, () => {
+    hessian.dispose();
+  });
   if (damped.damping > damping) {
     const what = `damping raised from ${damping} to ${damped.damping}: the Hessian was not positive definite`;
-    note({ layer, role: first, what });
+    watcher.note({ layer, role: first, what });
   }
-  return { hessian, damped };
+  return { hessian: null, damped };
 }
 
 function pruneMatrix(
@@ -220,8 +220,8 @@ function pruneMatrix(
 ): tf.Tensor2D {
   const { method, blockSize } = run.recipe;
   const pattern = run.budget.matrixPattern(layer, role);
-  if (method === "magnitude") return pruneMagnitude(w, pattern).weights;
-  if (method === "wanda" && hessian) return pruneWanda(w, hessian, pattern).weights;
-  if (damped) return pruneWithFactor(w, damped, { pattern, blockSize }).weights;
+  if (method === "magnitude") return pruneMagnitude(w, pattern);
+  if (method === "wanda" && hessian) return pruneWanda(w, hessian, pattern);
+  if (damped) return pruneSparseGpt(w, damped, { pattern, blockSize });
   throw new RangeError(`${method} needs a Hessian`);
 }

@@ -2,7 +2,7 @@
  * The written folder read back as a stranger would: every planned tensor there, every promised zero, and a window of
  * text run through it.
  */
-import { openCheckpoint, tensorStatistics, type WeightDType } from "../checkpoint/index.ts";
+import { countZeros, openCheckpoint, type WeightDType } from "../checkpoint/index.ts";
 import { openModel } from "../model/index.ts";
 import type { SelfTest } from "../report.ts";
 import { reopenFailed } from "./errors.ts";
@@ -34,7 +34,7 @@ export async function reopen(
         throw reopenFailed(`tensor ${planned.name} is not there as planned`);
       }
       if (planned.fate !== "pruned") continue;
-      const counted = (await tensorStatistics(checkpoint, planned.name, { signal })).zeros;
+      const counted = await countZeros(checkpoint, planned.name, { signal });
       if (counted < planned.zeros) {
         throw reopenFailed(`${planned.name} has ${counted} zeros instead of ${planned.zeros}`);
       }

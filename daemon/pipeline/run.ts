@@ -2,6 +2,7 @@
 import type { WeightDType } from "../checkpoint/index.ts";
 import type { Model, SequenceContext } from "../model/index.ts";
 import type { Fallback, Recipe } from "../report.ts";
+import type { FoldedLayers } from "./denseLayer.ts";
 import type { RunListener } from "./events.ts";
 import type { Budget } from "./profile.ts";
 import type { Progress } from "./progress.ts";
@@ -10,6 +11,7 @@ import type { WorkFolder } from "./workFolder.ts";
 export interface Run {
   readonly model: Model;
   readonly recipe: Recipe;
+  readonly dense: FoldedLayers;
   /** How many weights each layer and matrix has to give. */
   readonly budget: Budget;
   /** How the output stores a weight tensor. */

@@ -2,7 +2,13 @@
 import { basename } from "node:path";
 import { dtypeInfo } from "../checkpoint/index.ts";
 import { boundaryName } from "../model/index.ts";
-import { REPORT_SCHEMA, type PerplexityRow, type RunReport, type SelfTest } from "../report.ts";
+import {
+  REPORT_SCHEMA,
+  type PerplexityRow,
+  type RunReport,
+  type SelfTest,
+  type TaskReport,
+} from "../report.ts";
 import type { CalibrationSet } from "../text/index.ts";
 import { VERSION } from "../version.ts";
 import type { LayersResult } from "./layers.ts";
@@ -21,6 +27,8 @@ export interface ReportParts {
   readonly bytes: number;
   readonly selfTest: SelfTest;
   readonly perplexity: readonly PerplexityRow[];
+  /** Null where no tasks were asked for. */
+  readonly tasks: TaskReport | null;
 }
 
 export function runReport(run: Run, parts: ReportParts): RunReport {
@@ -64,6 +72,7 @@ export function runReport(run: Run, parts: ReportParts): RunReport {
       packedBytes: packedBytes(plan, pruned),
     },
     perplexity: parts.perplexity,
+    ...(parts.tasks && { tasks: parts.tasks }),
     selfTest,
     fallbacks: parts.layers.fallbacks,
   };

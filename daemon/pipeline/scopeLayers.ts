@@ -1,7 +1,7 @@
 /** The layers of a scope as rotation problems, loaded when they are asked for, kept if they are small. */
 import { createLayerProblem, permuteMetric, type LayerProblem } from "../method/index.ts";
 import { disposeLayer } from "../model/index.ts";
-import { readFoldedLayer, reorderedLayer } from "./denseLayer.ts";
+import { reorderedLayer } from "./denseLayer.ts";
 import { layerElements } from "./estimate.ts";
 import type { MetricStore } from "./metricStore.ts";
 import type { Run } from "./run.ts";
@@ -23,8 +23,10 @@ export interface Layers {
 }
 
 export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore): Layers {
-  const { model, budget } = run;
+  const { model, budget, dense } = run;
   const { shape } = model.config;
+  /** A layer alone is looked at again when it is pruned. */
+  const own = end - first === 1;
   // Weights, and the stacks a problem makes of most of them.
   const resident = (end - first) * layerElements(shape) * 8 <= RESIDENT_BYTES;
   const held = new Map<number, LayerProblem>();
@@ -37,22 +39,18 @@ export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore
     async load(index, neurons) {
       const ready = neurons ? undefined : held.get(index);
       if (ready) return ready;
-      const layer = reorderedLayer(await readFoldedLayer(model, first + index), neurons);
-      const stored = await metrics.load(first + index);
+      const at = first + index;
+      const layer = reorderedLayer(await (own ? dense.borrow(at) : dense.take(at)), neurons);
+      const stored = await metrics.load(at);
       const metric = neurons ? permuteMetric(stored, neurons) : stored;
-      const problem = createLayerProblem(
-        layer.matrices,
-        metric,
-        shape,
-        budget.layerPattern(first + index),
-      );
+      const problem = createLayerProblem(layer.matrices, metric, shape, budget.layerPattern(at));
       owned.set(problem, () => {
         problem.dispose();
         if (metric !== stored && metric.method !== "magnitude") metric.down.dispose();
         metrics.release(stored);
         disposeLayer(layer);
       });
-      if (resident && !neurons) held.set(index, problem);
+      if (resident && !own) held.set(index, problem);
       return problem;
     },
     release(problem, index) {

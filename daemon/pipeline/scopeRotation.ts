@@ -2,7 +2,7 @@
  * Learning the rotation of a scope: the layers that share one R1. First every layer's metric is collected, dense, on
  * the stream that enters the scope; then R1 and each layer's R2 are learned together.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { buildMetric, disposeRotation, splitRotation, type Rotation } from "../method/index.ts";
@@ -11,7 +11,6 @@ import type { CurvePoint, Fallback } from "../report.ts";
 import { INPUT_KINDS } from "../vocabulary.ts";
 import { writeStream, type StreamReader } from "./activations.ts";
 import { collectHessians, propagate } from "./collect.ts";
-import { readFoldedLayer } from "./denseLayer.ts";
 import { learnRotations } from "./learnRotations.ts";
 import { fileStore, memoryStore, type MetricStore } from "./metricStore.ts";
 import { readRotationFile, writeRotationFile, type SavedRotation } from "./rotationFile.ts";
@@ -81,37 +80,38 @@ async function collectMetrics(
     return;
   }
   let stream = input.stream;
-  for (let i = first; i < end; i++) {
-    run.progress.start("collect", i);
-    const folded = await readFoldedLayer(run.model, i);
-    // The stream enters the scope in the basis of the layer before it; x · basisᵀ brings it back to the model's.
-    const layer: DecoderLayer = { ...folded, entry: i === first ? input.basis : null };
-    const { context, signal } = run;
-    const onProgress = (share: number) => {
-      run.progress.at(share);
-    };
-    const pass = { layer, index: i, context, signal, onProgress };
-    const hessians = await collectHessians(stream, INPUT_KINDS, pass);
-    const built = await buildMetric(method, hessians, shape, damping);
-    tf.dispose(Object.values(hessians));
-    for (const [kind, used] of Object.entries(built.raisedDamping)) {
-      const what = `damping raised from ${damping} to ${used}: the Hessian of ${kind} was not positive definite`;
-      note({ layer: i, role: "rotation", what });
+  try {
+    for (let i = first; i < end; i++) {
+      run.progress.start("collect", i);
+      // A layer alone is looked at again for its rotation.
+      const own = end - first === 1;
+      const folded = await (own ? run.dense.borrow(i) : run.dense.take(i));
+      // The stream enters the scope in the basis of the layer before it; x · basisᵀ brings it back to the model's.
+      const layer: DecoderLayer = { ...folded, entry: i === first ? input.basis : null };
+      const { context, signal } = run;
+      const onProgress = (share: number) => {
+        run.progress.at(share);
+      };
+      const pass = { layer, index: i, context, signal, onProgress };
+      const hessians = await collectHessians(stream, INPUT_KINDS, pass);
+      if (i < end - 1) {
+        // Inside a scope the next layer sees this one's dense output.
+        const source = stream;
+        const path = run.work.scratch(`dense-${i % 2}.f32`);
+        stream = await writeStream(path, source.shape, (target) => propagate(source, target, pass));
+        if (source !== input.stream) await source.close();
+      }
+      disposeLayer(folded);
+      const built = await buildMetric(method, hessians, shape, damping);
+      for (const [kind, used] of Object.entries(built.raisedDamping)) {
+        const what = `damping raised from ${damping} to ${used}: the Hessian of ${kind} was not positive definite`;
+        note({ layer: i, role: "rotation", what });
+      }
+      await metrics.put(i, built.metric);
     }
-    await metrics.put(i, built.metric);
-    if (i < end - 1) {
-      // Inside a scope the next layer sees this one's dense output.
-      const source = stream;
-      const path = run.work.scratch(`dense-${i % 2}.f32`);
-      const next = await writeStream(path, source.shape, (target) =>
-        propagate(source, target, pass),
-      );
-      if (source !== input.stream) await source.close();
-      stream = next;
-    }
-    disposeLayer(folded);
+  } finally {
+    if (stream !== input.stream) await stream.close();
   }
-  if (stream !== input.stream) await stream.close();
   await rm(run.work.scratch("dense-0.f32"), { force: true });
   await rm(run.work.scratch("dense-1.f32"), { force: true });
 }

@@ -8,11 +8,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  countNonFinite,
   decoderLayer,
   disposeContext,
   disposeLayer,
-  modelErrors,
   openEmbedding,
   openHead,
   readLayer,
@@ -23,6 +21,7 @@ import {
   type SequenceContext,
 } from "../model/index.ts";
 import { eachBatch, writeStream, type StreamReader, type StreamWriter } from "./activations.ts";
+import { createFiniteCheck } from "./collect.ts";
 import { planBatches, uniqueSequences, type Batch, type Continuation } from "./scoreBatches.ts";
 
 export interface ScoreOptions {
@@ -133,6 +132,7 @@ async function propagateBatches(
 ): Promise<void> {
   const layer = await readLayer(checkpoint, config, index);
   const contexts = lastContext(config);
+  const finite = createFiniteCheck(index);
   try {
     await each(batches, signal, async (batch) => {
       const { sequences, seqLen, start } = batch;
@@ -140,13 +140,15 @@ async function propagateBatches(
       const x = tf.tensor3d(values, [sequences.length, seqLen, config.shape.d]);
       const out = decoderLayer(x, layer, index, contexts.of(seqLen));
       x.dispose();
+      finite.add(out);
       const passed = await out.data<"float32">();
       out.dispose();
-      if (countNonFinite(passed) > 0) throw modelErrors.nonFiniteActivations(index);
       await target.write(start, passed);
       advance(batch);
     });
+    await finite.assert();
   } finally {
+    finite.dispose();
     disposeLayer(layer);
     contexts.dispose();
   }

@@ -5,6 +5,7 @@
  * layers, for the written folder to be held against.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { inFullPrecision } from "../backend/index.ts";
 import type { WeightDType } from "../checkpoint/index.ts";
 import type { Rotation } from "../method/index.ts";
 import {
@@ -60,7 +61,7 @@ export function advance(
   layer: DecoderLayer,
 ): tf.Tensor3D {
   const context = sequenceContext(model.config, x.shape[1]);
-  const next = decoderLayer(x, layer, index, context);
+  const next = inFullPrecision(() => decoderLayer(x, layer, index, context));
   disposeContext(context);
   x.dispose();
   return next;

@@ -2,7 +2,7 @@
 import type { Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
 import { forwardFlops, layerWork } from "./estimate.ts";
-import type { Evaluation } from "./evaluation.ts";
+import type { Inputs } from "./inputs.ts";
 import type { Progress } from "./progress.ts";
 import { scopes } from "./recipe.ts";
 
@@ -10,7 +10,7 @@ export function weigh(
   progress: Progress,
   model: Model,
   recipe: Recipe,
-  evaluation: Evaluation | null,
+  { evaluation, tasks }: Pick<Inputs, "evaluation" | "tasks">,
 ): void {
   const { shape, layers } = model.config;
   const work = layerWork({ shape, recipe });
@@ -26,6 +26,13 @@ export function weigh(
   const { windows, seqLen } = evaluation ?? { windows: [], seqLen: 1 };
   const pass = layers * forwardFlops(shape, windows.length, seqLen);
   const withoutRotation = work.collect + work.prune + work.propagate;
-  const baseline = evaluation?.baseline ? layers * withoutRotation + pass : 0;
-  progress.weigh("evaluate", null, 2 * pass + baseline);
+  const baseline = evaluation?.baseline ?? tasks?.baseline ?? false;
+  const read = tasks?.asked.inputs.reduce((sum, { input }) => sum + input.length, 0) ?? 0;
+  const answers = layers * forwardFlops(shape, 1, 1) * read;
+  const models = baseline ? 3 : 2;
+  progress.weigh(
+    "evaluate",
+    null,
+    models * (pass + answers) + (baseline ? layers * withoutRotation : 0),
+  );
 }

@@ -7,7 +7,7 @@
  *     rotation-00000.safetensors   rotation learned for a scope of several layers, before its layers are pruned
  *     metric-00003.safetensors     what that rotation knows of the calibration data (metricStore.ts)
  *     stream-00003.f32             residual stream entering layer 3 (activations.ts)
- *     perplexity.json              evaluation rows already measured
+ *     perplexity.json, tasks.json  evaluation rows already measured
  *
  * Every file appears under its name only when it is whole, so the folder is resumable after a kill at any moment.
  */
@@ -16,7 +16,8 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { z } from "zod";
 import { outputError } from "../checkpoint/index.ts";
-import type { PerplexityRow, Recipe } from "../report.ts";
+import type { PerplexityRow, Recipe, TaskRow } from "../report.ts";
+import { TASK_NAMES } from "../vocabulary.ts";
 import { corruptWork, nothingToResume, resumeMismatch, unfinishedRun } from "./errors.ts";
 import { takeLock } from "./lock.ts";
 
@@ -45,6 +46,8 @@ export interface WorkFolder {
   scratch(name: string): string;
   readPerplexity(): Promise<PerplexityRow[]>;
   writePerplexity(rows: readonly PerplexityRow[]): Promise<void>;
+  readTasks(): Promise<TaskRow[]>;
+  writeTasks(rows: readonly TaskRow[]): Promise<void>;
   /** Gives up the lock and leaves the folder to be resumed. */
   release(): Promise<void>;
   /** The run is over: removes the folder, and its parent if that is empty. */
@@ -84,6 +87,7 @@ export async function openWorkFolder(
   const numbered = (name: string, i: number, suffix: string) =>
     join(path, `${name}-${String(i).padStart(5, "0")}.${suffix}`);
   const perplexityFile = join(path, "perplexity.json");
+  const tasksFile = join(path, "tasks.json");
   return {
     path,
     layer: (i) => numbered("layer", i, "safetensors"),
@@ -91,13 +95,10 @@ export async function openWorkFolder(
     metric: (i) => numbered("metric", i, "safetensors"),
     stream: (i) => numbered("stream", i, "f32"),
     scratch: (name) => join(path, name),
-    async readPerplexity() {
-      const text = await readFile(perplexityFile, "utf8").catch(() => "[]");
-      const rows = perplexitySchema.safeParse(parsed(perplexityFile, text));
-      if (!rows.success) throw corruptWork(perplexityFile, "is not what this program wrote");
-      return rows.data;
-    },
+    readPerplexity: () => readRows(perplexityFile, perplexityRow),
     writePerplexity: (rows) => writeJson(perplexityFile, rows),
+    readTasks: () => readRows(tasksFile, taskRow),
+    writeTasks: (rows) => writeJson(tasksFile, rows),
     release,
     remove: () => removeWork(path),
   };
@@ -132,16 +133,31 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-const perplexitySchema = z.array(
-  z.object({
-    label: z.enum(["dense", "pruned", "rotated + pruned"]),
-    perplexity: z.number(),
-    tokens: z.number(),
-    windows: z.number(),
-    seqLen: z.number(),
-    textSha256: z.string(),
-  }),
-);
+const label = z.enum(["dense", "pruned", "rotated + pruned"]);
+const perplexityRow = z.object({
+  label,
+  perplexity: z.number(),
+  tokens: z.number(),
+  windows: z.number(),
+  seqLen: z.number(),
+  textSha256: z.string(),
+});
+const taskRow = z.object({
+  label,
+  task: z.enum(TASK_NAMES),
+  version: z.string(),
+  items: z.number(),
+  figures: z.record(z.string(), z.object({ value: z.number(), stderr: z.number().nullable() })),
+  dataSha256: z.array(z.string()),
+});
+
+/** Rows measured so far; none where there is no file. @throws pipeline/corrupt-work */
+async function readRows<T>(file: string, row: z.ZodType<T>): Promise<T[]> {
+  const text = await readFile(file, "utf8").catch(() => "[]");
+  const rows = z.array(row).safeParse(parsed(file, text));
+  if (!rows.success) throw corruptWork(file, "is not what this program wrote");
+  return rows.data;
+}
 
 async function compareIdentity(runFile: string, now: RunIdentity): Promise<void> {
   const before = z

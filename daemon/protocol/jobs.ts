@@ -12,6 +12,7 @@ import type {
 } from "../report.ts";
 import type { Objective, Role } from "../vocabulary.ts";
 import type { ErrorInfo } from "./errors.ts";
+import type { IndexRange, Tile } from "./checkpoints.ts";
 import { notificationType, requestType, type WorkDone } from "./message.ts";
 import type { RecipeFile, RecipeSource } from "./recipes.ts";
 
@@ -209,6 +210,30 @@ export const MATRIX = requestType<
   JobParams & { readonly layer: number; readonly role: Role },
   MatrixReport
 >("jobs/matrix");
+
+/**
+ * | kind | `exact: true`, one cell a weight | `exact: false` |
+ * |---|---|---|
+ * | `before`, `after` | importance s = w² c before and after rotation, float32 | mean of s over the cell, float32 |
+ * | `written` | the weight as written, 0 where pruned, float32 | mean of w² over the cell, float32 |
+ * | `zeros` | 255 where it was pruned, else 0, uint8 | share of zeros · 255, rounded, uint8 |
+ */
+export const MATRIX_TILE_KINDS = ["before", "after", "written", "zeros"] as const;
+export type MatrixTileKind = (typeof MATRIX_TILE_KINDS)[number];
+
+export interface MatrixTileParams {
+  /** A job, or the output folder of one that is done. */
+  readonly source: { readonly job: string } | { readonly output: string };
+  readonly layer: number;
+  readonly role: Role;
+  readonly kind: MatrixTileKind;
+  /** Part of the matrix; the whole by default. `after` is computed as it is asked for: at most 256 × 256. */
+  readonly rows?: IndexRange;
+  readonly cols?: IndexRange;
+}
+
+/** A part of a finished matrix by its place in the model, whatever tensor holds it. Before and after rotation. */
+export const MATRIX_TILE = requestType<MatrixTileParams, Tile>("jobs/matrixTile");
 
 /** The end of the job's log, at most 64 KiB. */
 export const LOG = requestType<JobParams, { readonly text: string }>("jobs/log");

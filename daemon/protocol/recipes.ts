@@ -1,7 +1,7 @@
 /** Recipes: what a person asks of a pruning, as `*.denoise.json` on disk and on the wire; and the plan of one. */
 import type { DeviceRequest } from "../backend/index.ts";
 import type { Plan } from "../pipeline/index.ts";
-import type { Objective, PruneMethod } from "../vocabulary.ts";
+import type { Objective, PruneMethod, TaskName } from "../vocabulary.ts";
 import { requestType, type WorkDone } from "./message.ts";
 
 /** Suffix of a recipe file's name. */
@@ -43,6 +43,13 @@ export interface RecipeFile {
     readonly text: string | readonly string[];
     readonly seqLen?: number;
     readonly maxWindows?: number;
+    readonly baseline?: boolean;
+  };
+  readonly tasks?: {
+    readonly names: readonly TaskName[];
+    /** Folder with the data sets' files, or the file of the one task; fetched from the hub unless given. */
+    readonly data?: string;
+    readonly limit?: number;
     readonly baseline?: boolean;
   };
 }

@@ -1,4 +1,3 @@
 /** Recipes: the `*.denoise.json` file, its one schema, and its way to the options of a run. */
 export { listOf, pruneOptions, readRecipe } from "./read.ts";
-export { DEVICE_WORDS } from "./words.ts";
-export { recipeJsonSchema, recipeSchema } from "./schema.ts";
+export { deviceWord, recipeJsonSchema, recipeSchema } from "./schema.ts";

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
 import type { z } from "zod";
 import { omit } from "../omit.ts";
+import { isTextName } from "../vocabulary.ts";
 import type { PruneOptions } from "../pipeline/index.ts";
 import type { RecipeFile, RecipeSource } from "../protocol/recipes.ts";
 import { badOption, notJson, relativePath, tooLarge, unreadable } from "./errors.ts";
@@ -66,8 +67,8 @@ export function withAbsolutePaths(recipe: RecipeFile, folder: string | null): Re
     return resolve(folder, path);
   };
   const all = (option: string, paths: string | readonly string[]): string[] =>
-    listOf(paths).map((path) => one(option, path));
-  const { calibration, evaluation, sparsityProfile } = recipe;
+    listOf(paths).map((path) => (isTextName(path) ? path : one(option, path)));
+  const { calibration, evaluation, sparsityProfile, tasks } = recipe;
   const hasFile = sparsityProfile !== undefined && profileOf(sparsityProfile).kind === "file";
   return {
     ...recipe,
@@ -78,6 +79,9 @@ export function withAbsolutePaths(recipe: RecipeFile, folder: string | null): Re
     ...(evaluation === undefined
       ? {}
       : { evaluation: { ...evaluation, text: all("evaluation.text", evaluation.text) } }),
+    ...(tasks?.data === undefined
+      ? {}
+      : { tasks: { ...tasks, data: one("tasks.data", tasks.data) } }),
   };
 }
 
@@ -86,8 +90,16 @@ export const listOf = (paths: string | readonly string[]): readonly string[] =>
 
 /** @param recipe checked, with absolute paths */
 export function pruneOptions(recipe: RecipeFile): PruneOptions {
-  const { sparsity, sparsityProfile, rotation, calibration, maxShardSize, evaluation, ...same } =
-    recipe;
+  const {
+    sparsity,
+    sparsityProfile,
+    rotation,
+    calibration,
+    maxShardSize,
+    evaluation,
+    tasks,
+    ...same
+  } = recipe;
   const pattern = sparsity === undefined ? null : patternOf(sparsity);
   const maxShardBytes = maxShardSize === undefined ? null : bytesOf(maxShardSize);
   return {
@@ -100,5 +112,16 @@ export function pruneOptions(recipe: RecipeFile): PruneOptions {
     ...(evaluation === undefined
       ? {}
       : { evaluation: { ...omit(evaluation, "text"), files: listOf(evaluation.text) } }),
+    ...(tasks === undefined ? {} : { tasks: taskOptions(tasks) }),
   };
 }
+
+const taskOptions = ({
+  names,
+  data,
+  ...same
+}: NonNullable<RecipeFile["tasks"]>): NonNullable<PruneOptions["tasks"]> => ({
+  ...same,
+  tasks: names,
+  ...(data === undefined ? {} : { taskData: data }),
+});

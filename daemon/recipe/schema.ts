@@ -6,9 +6,10 @@
  */
 import { z } from "zod";
 import type { RecipeFile } from "../protocol/recipes.ts";
-import { OBJECTIVES, PRUNE_METHODS } from "../vocabulary.ts";
+import { OBJECTIVES, PRUNE_METHODS, TASK_NAMES } from "../vocabulary.ts";
 import {
   DEVICE_WORDS,
+  GPU_NUMBERS,
   bytesOf,
   patternOf,
   ROTATION_WORD,
@@ -25,6 +26,12 @@ const about = (title: string, markdownDescription: string, more: Record<string, 
   markdownDescription: `**${title}** \n\n${markdownDescription}`,
   ...more,
 });
+
+/** A device, or one of several NVIDIA GPUs: `cuda:1`. */
+export const deviceWord = z.union([
+  z.enum(DEVICE_WORDS),
+  z.templateLiteral(["cuda:", z.literal(GPU_NUMBERS)]),
+]);
 
 const evaluation = z.strictObject({
   text: files.meta(
@@ -63,6 +70,38 @@ const evaluation = z.strictObject({
           "LLaMA-3-8B loses zero-shot accuracy), so only the pair tells. Takes a second pass. Default `true`.",
         { default: true },
       ),
+    ),
+});
+
+const tasks = z.strictObject({
+  names: z
+    .array(z.enum(TASK_NAMES))
+    .min(1)
+    .meta(
+      about("Tasks", "By the names of lm-evaluation-harness, whose zero-shot semantics they have."),
+    ),
+  data: path
+    .optional()
+    .meta(
+      about(
+        "Data of the tasks",
+        "Folder with the data sets' files (JSONL or Parquet), or the file of the one task; relative to this file. " +
+          "Default: fetched once from the Hugging Face Hub.",
+      ),
+    ),
+  limit: z
+    .int()
+    .min(1)
+    .max(MANY)
+    .optional()
+    .meta(about("Most items", "Only the first so many items of each task.")),
+  baseline: z
+    .boolean()
+    .optional()
+    .meta(
+      about("Also prune without rotation", "As in `evaluation`. Default `true`.", {
+        default: true,
+      }),
     ),
 });
 
@@ -240,7 +279,8 @@ export const recipeSchema = z
         about(
           "Calibration text",
           "Files like what the model was trained on: plain text, JSONL or Parquet, also `.gz`; relative to this file. " +
-            "Default: `calibration.txt` (`.jsonl`, `.jsonl.gz`, `.parquet`) in the checkpoint's folder. The paper takes C4.",
+            "Default: `calibration.txt` (`.jsonl`, `.jsonl.gz`, `.parquet`) in the checkpoint's folder. The paper takes C4: " +
+            "`c4` and `wikitext2` are fetched from the Hugging Face Hub once.",
           { defaultSnippets: [{ label: '"./calibration.txt"', body: "./${1:calibration.txt}" }] },
         ),
       ),
@@ -331,14 +371,13 @@ export const recipeSchema = z
           default: "5GB",
         }),
       ),
-    device: z
-      .enum(DEVICE_WORDS)
+    device: deviceWord
       .optional()
       .meta(
         about(
           "Device",
-          "`auto` (default) takes the best there is; *Show Devices* lists them. `cuda`: NVIDIA. `tensorflow`: an " +
-            "installed tfjs-node-gpu. `webgpu`: any GPU. `wasm`: the processor.",
+          "`auto` (default) takes the best there is; *Show Devices* lists them. `cuda`: NVIDIA; `cuda:1` is the " +
+            "second GPU. `tensorflow`: an installed tfjs-node-gpu. `webgpu`: any GPU. `wasm`: the processor.",
           { default: "auto" },
         ),
       ),
@@ -349,6 +388,15 @@ export const recipeSchema = z
           "Evaluation",
           "Measure perplexity: dense, pruned without rotation, and the result. It goes into the report.",
           { defaultSnippets: [{ label: "{ text }", body: { text: "./${1:test.txt}" } }] },
+        ),
+      ),
+    tasks: tasks
+      .optional()
+      .meta(
+        about(
+          "Zero-shot tasks",
+          "Accuracy of the same models on multiple-choice tasks. It goes into the report.",
+          { defaultSnippets: [{ label: "{ names }", body: { names: ["${1:piqa}"] } }] },
         ),
       ),
   })

@@ -20,6 +20,9 @@ export const DEVICE_WORDS = {
   wasm: "wasm",
 } as const satisfies { [D in DeviceRequest]: D };
 
+/** NVIDIA GPUs that `cuda:0`, `cuda:1`, … can name; the largest machines have 16. */
+export const GPU_NUMBERS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+
 /** Any other word than these two names a file. */
 export const profileOf = (word: string): ProfileChoice =>
   word === "uniform" || word === "owl" ? { kind: word } : { kind: "file", path: word };

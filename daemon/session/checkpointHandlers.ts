@@ -2,10 +2,11 @@
 import type { Connection } from "vscode-languageserver";
 import { isFloatDType, tensorStatistics } from "../checkpoint/index.ts";
 import { INSPECT, STATISTICS, TILE } from "../protocol/checkpoints.ts";
+import { MATRIX_TILE } from "../protocol/jobs.ts";
 import { PLAN, READ_RECIPE } from "../protocol/recipes.ts";
 import { DEVICES, RETIRE, STATUS } from "../protocol/server.ts";
 import { pruneOptions, readRecipe } from "../recipe/index.ts";
-import { inspect, readTile, valueHistogram } from "../tiles/index.ts";
+import { inspect, readMatrixTile, readTile, valueHistogram } from "../tiles/index.ts";
 import type { Context } from "./context.ts";
 import * as params from "./params.ts";
 import { handle, type Call } from "./requests.ts";
@@ -46,6 +47,9 @@ export function handleCheckpoints(connection: Connection, context: Context): voi
         };
       }),
     ),
+  );
+  handle(connection, MATRIX_TILE, params.matrixTile, ({ source, ...asked }, { signal }) =>
+    readMatrixTile(checkpoints, jobs.filesOf(source, asked.layer), asked, signal),
   );
   handle(connection, TILE, params.tile, ({ source, ...asked }, { signal }) => {
     const path = "job" in source ? jobs.checkpointOf(source.job, asked.tensor) : source.checkpoint;

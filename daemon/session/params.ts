@@ -1,6 +1,7 @@
 /** Parameters of every request, checked once, here. Fields that are not known are dropped. */
 import { z } from "zod";
-import { DEVICE_WORDS, recipeSchema } from "../recipe/index.ts";
+import { deviceWord, recipeSchema } from "../recipe/index.ts";
+import { MATRIX_TILE_KINDS } from "../protocol/jobs.ts";
 import { ROLES } from "../vocabulary.ts";
 
 const path = z.string().min(1).max(4096);
@@ -29,7 +30,7 @@ export const evaluate = z.object({
   field: z.string().min(1).optional(),
   seqLen: count.min(2).optional(),
   maxWindows: count.optional(),
-  device: z.enum(DEVICE_WORDS).optional(),
+  device: deviceWord.optional(),
   ...waiting,
 });
 
@@ -38,6 +39,15 @@ export const resume = z.object({ id, ...waiting });
 export const remove = z.object({ id, deleteWork: z.boolean().optional() });
 export const layer = z.object({ id, layer: index });
 export const matrix = z.object({ id, layer: index, role: z.enum(ROLES) });
+
+export const matrixTile = z.object({
+  source: z.union([z.object({ job: id }), z.object({ output: path })]),
+  layer: index,
+  role: z.enum(ROLES),
+  kind: z.enum(MATRIX_TILE_KINDS),
+  rows: range.optional(),
+  cols: range.optional(),
+});
 
 export const devices = z.object({ refresh: z.boolean().optional() });
 export const inspect = z.object({ checkpoint: path, ...work });

@@ -35,10 +35,6 @@ export async function readTile(
   });
 
   const means = cells.map((sum, i) => sum / (counts[i] ?? 1));
-  const data =
-    kind === "zeros"
-      ? Buffer.from(Uint8Array.from(means, (share) => Math.round(share * 255)))
-      : Buffer.from(Float32Array.from(means).buffer);
   return {
     shape: [matrix.rows, matrix.cols],
     rows,
@@ -46,9 +42,20 @@ export async function readTile(
     cellRows,
     cellCols,
     exact,
-    format: kind === "zeros" ? "u8" : "f32",
-    data: data.toString("base64"),
+    ...encodedTile(kind === "zeros" ? "u8" : "f32", means),
   };
+}
+
+/** @param values shares of 1 for `u8` */
+export function encodedTile(
+  format: Tile["format"],
+  values: Float32Array | Float64Array,
+): Pick<Tile, "format" | "data"> {
+  const bytes =
+    format === "u8"
+      ? Buffer.from(Uint8Array.from(values, (share) => Math.round(share * 255)))
+      : Buffer.from(Float32Array.from(values).buffer);
+  return { format, data: bytes.toString("base64") };
 }
 
 const isZero = (w: number): number => (w === 0 ? 1 : 0);

@@ -5,10 +5,8 @@ import { join } from "node:path";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import type { Fingerprint } from "../../daemon/checkpoint/index.ts";
 import {
   assertOutputAllowed,
-  changedFiles,
   companionFiles,
   fingerprint,
   openCheckpoint,
@@ -136,7 +134,7 @@ describe("files that are carried over", () => {
 });
 
 describe("the fingerprint", () => {
-  const take = async (path = folder()): Promise<Fingerprint> => {
+  const take = async (path = folder()): Promise<string> => {
     const checkpoint = await openCheckpoint(path);
     try {
       return await fingerprint(checkpoint);
@@ -159,7 +157,6 @@ describe("the fingerprint", () => {
     await fill(folder(), { "README.md": "new" });
     const after = await take();
     expect(after).toEqual(before);
-    expect(changedFiles(before, after)).toEqual([]);
   });
 
   it("does not depend on where the folder is or how it was named", async () => {
@@ -181,25 +178,24 @@ describe("the fingerprint", () => {
     const before = await take();
     await fill(folder(), { [name]: content });
     const after = await take();
-    expect(changedFiles(before, after)).toEqual([name]);
-    expect(after.sha256).not.toBe(before.sha256);
+    expect(after).not.toBe(before);
   });
 
   it("notices another header in a weight file of the same size and time", async () => {
     const time = new Date("2024-01-01");
-    const put = async (file: Uint8Array): Promise<Fingerprint> => {
+    const put = async (file: Uint8Array): Promise<string> => {
       await fill(folder(), { [MODEL]: file });
       await utimes(at(MODEL), time, time);
       return take();
     };
     const before = await put(f32File({ w: [1, 2] }));
-    expect(changedFiles(before, await put(f32File({ v: [1, 2] })))).toEqual([MODEL]);
+    expect(await put(f32File({ v: [1, 2] }))).not.toBe(before);
   });
 
   it("notices a newer weight file of the same size and header", async () => {
     await base();
     const before = await take();
     await utimes(at(MODEL), new Date(), new Date(Date.now() + 5000));
-    expect(changedFiles(before, await take())).toEqual([MODEL]);
+    expect(await take()).not.toBe(before);
   });
 });

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { FloatDType } from "../../daemon/checkpoint/index.ts";
-import { decodeFloats, encodeFloats } from "../../daemon/checkpoint/index.ts";
+import { decodeFloats, encodeFloats, encodeRounding } from "../../daemon/checkpoint/index.ts";
 import { seeded } from "./support.ts";
 
 const CODES = Uint16Array.from({ length: 65536 }, (_, i) => i);
@@ -103,6 +103,16 @@ describe.each(["F16", "BF16"] as const)("%s", (dtype) => {
       });
     });
     expect(wrong).toEqual([]);
+  });
+
+  it("encodes the same when it rounds in place, and leaves what a decoder would read", () => {
+    const random = seeded(8);
+    const bits = Uint32Array.from({ length: 100_000 }, () => random() * 2 ** 32);
+    const values = new Float32Array(bits.buffer);
+    const codes = encodeFloats(dtype, values);
+    const rounded = values.slice();
+    expect(encodeRounding(dtype, rounded)).toEqual(codes);
+    expect(rounded).toEqual(decodeFloats(dtype, codes));
   });
 
   it("turns overflow into infinity and keeps signed zero", () => {

@@ -38,6 +38,10 @@ describe("byte ranges", () => {
     expect(await c.readBytes("b")).toEqual(data.slice(30));
     expect(await c.readBytes("b", 1, 5)).toEqual(data.slice(31, 35));
     expect(await c.readBytes("b", 68)).toEqual(data.slice(98));
+    const buffer = new Uint8Array(20);
+    expect(await c.readInto("a", buffer, 5)).toEqual(data.slice(5, 25));
+    expect(await c.readInto("a", buffer, 25)).toEqual(data.slice(25, 30));
+    expect((await failure(c.readInto("a", buffer, 31))).code).toBe("checkpoint/bad-range");
     expect(await c.readBytes("b", 70, 70)).toHaveLength(0);
     await c.close();
   });
@@ -128,6 +132,20 @@ describe("float values", () => {
       if (!Object.is(values[i], view.getFloat32(0))) wrong.push(i);
     }
     expect(wrong).toEqual([]);
+    await c.close();
+  });
+});
+
+describe("F64", () => {
+  it("longer than a chunk is read without a seam", async () => {
+    const count = 3 * 2 ** 17 + 5;
+    const values = Float64Array.from({ length: count }, (_, i) => i / 3);
+    const header = { w: entry("F64", [count], 0, 8 * count) };
+    await fill(folder(), {
+      "model.safetensors": rawFile(header, new Uint8Array(values.buffer)),
+    });
+    const c = await openCheckpoint(folder());
+    expect(await c.readFloats("w")).toEqual(new Float32Array(values));
     await c.close();
   });
 });

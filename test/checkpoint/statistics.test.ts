@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Checkpoint, DType, TensorStatistics } from "../../daemon/checkpoint/index.ts";
 import {
+  countZeros,
   encodeFloats,
   openCheckpoint,
   tensorStatistics,
@@ -222,5 +223,35 @@ describe("the pattern", () => {
 
   it("does not count NaN as zero", async () => {
     expect(await patternOf([4, 16], (i) => (i % 4 < 2 ? NaN : 0))).toBe("2:4");
+  });
+});
+
+describe("countZeros", () => {
+  it.each(["F64", "F32", "F16", "BF16"] as const)(
+    "finds as many zeros of either sign as the statistics do in %s, over several chunks",
+    async (dtype) => {
+      const random = seeded(3);
+      const count = 2 ** 21 + 5;
+      const values = Float32Array.from({ length: count }, () => {
+        const x = random();
+        return x < 0.3 ? 0 : x < 0.4 ? -0 : x < 0.5 ? NaN : x - 0.7;
+      });
+      await withTensor(dtype, [count], encodeFloats(dtype, values), async (c) => {
+        const { zeros } = await tensorStatistics(c, "w");
+        expect(await countZeros(c, "w")).toBe(zeros);
+        expect(zeros).toBeGreaterThan(count / 3);
+      });
+    },
+  );
+
+  it("refuses what is no weight, and stops when it is told to", async () => {
+    await withTensor("I8", [2], Uint8Array.of(0, 1), async (c) => {
+      expect((await failure(countZeros(c, "w"))).code).toBe("checkpoint/not-float");
+      expect((await failure(countZeros(c, "v"))).code).toBe("checkpoint/no-such-tensor");
+    });
+    await withTensor("F32", [1], new Uint8Array(4), async (c) => {
+      const { code } = await failure(countZeros(c, "w", { signal: AbortSignal.abort() }));
+      expect(code).toBe("checkpoint/cancelled");
+    });
   });
 });

@@ -72,7 +72,7 @@ export const fakeEngine = (parts: Partial<Engine>): Engine => ({
   evaluateTasks: unused,
   listDevices: unused,
   download: unused,
-  resolveTextFiles: (names) => Promise.resolve(names),
+  fetchInputs: (inputs) => Promise.resolve(inputs),
   renderComparison: unused,
   ...parts,
 });

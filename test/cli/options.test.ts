@@ -123,6 +123,8 @@ describe("prune", () => {
     ["sampling", "all", "--sampling"],
     ["dtype", "int8", "--dtype"],
     ["device", "gpu", "--device"],
+    ["device", "cuda:", "--device"],
+    ["device", "webgpu:1", "--device"],
   ])("%s = %j is refused by its name on the command line, %s", (name, value, flag) => {
     const error = refusal(() => prune({ [name]: value }));
     expect(error.code).toBe("cli/bad-option");

@@ -73,7 +73,6 @@ test("options", () => {
 
 test.each([
   [{}, "cli/nothing-to-measure"],
-  [{ tasks: "piqa" }, "cli/needs-option"],
   [{ tasks: "boolq", taskData: "d" }, "cli/bad-option"],
   [{ tasks: "piqa", taskData: "d", limit: "0.5" }, "cli/bad-option"],
   [{ tasks: "piqa", taskData: "d", seqLen: "9" }, "cli/needs-option"],

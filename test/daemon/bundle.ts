@@ -34,6 +34,7 @@ export async function bundleDaemon(name: string, version?: string): Promise<stri
     format: "esm",
     mainFields: ["module", "main"],
     external: ["koffi", "webgpu", "@tensorflow/tfjs-node", "@tensorflow/tfjs-node-gpu"],
+    loader: { ".cu": "text" },
     banner: { js: BANNER },
     plugins:
       version === undefined

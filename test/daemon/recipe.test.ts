@@ -32,6 +32,10 @@ describe("words", () => {
     const recipe = recipeSchema.parse({ ...least, rotation });
     expect(pruneOptions(recipe).rotation).toEqual(options.rotation);
   });
+  test.each(["auto", "cuda", "cuda:1", "wasm"])("device %s too", (device) => {
+    expect(fromRecipe({ device }).device).toBe(fromCommandLine({ device }).device);
+  });
+
   test.each(["5GB", "500 MiB", "1000000"])("shard size %s too", (maxShardSize) => {
     const { options } = parsePrune("/m", { out: "/o", maxShardSize });
     const recipe = recipeSchema.parse({ ...least, maxShardSize });

@@ -18,7 +18,7 @@ const bench = setUp();
 const hubEngine = (parts: Parameters<typeof fakeEngine>[0] = {}) =>
   fakeEngine({
     download: (...args) => engine.download(...args),
-    resolveTextFiles: (...args) => engine.resolveTextFiles(...args),
+    fetchInputs: (...args) => engine.fetchInputs(...args),
     ...parts,
   });
 

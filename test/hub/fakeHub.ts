@@ -175,7 +175,9 @@ async function answer(
     return;
   }
   const [, verb, revision = "", rest = ""] =
-    /\/(revision|tree|paths-info|resolve)\/(refs\/pr\/\d+|[^/]+)(?:\/(.*))?$/.exec(path) ?? [];
+    /\/(revision|tree|paths-info|resolve)\/(refs\/pr\/\d+|refs\/convert\/parquet|[^/]+)(?:\/(.*))?$/.exec(
+      path,
+    ) ?? [];
   const commit = repository.revisions[revision] ?? revision;
   const files = repository.commits[commit];
   if (files === undefined) {
@@ -218,9 +220,11 @@ async function answer(
     case "tree": {
       const names = Object.keys(files);
       const folders = new Set(names.filter((n) => n.includes("/")).map((n) => n.split("/")[0]));
-      const entries = Object.entries(files).filter(([name]) => !name.includes("/"));
+      const asked = new URL(request.url ?? "", "http://x").searchParams;
+      const all = asked.get("recursive") === "true";
+      const entries = Object.entries(files).filter(([name]) => all || !name.includes("/"));
       // Two pages, as the hub gives long lists.
-      const page = new URL(request.url ?? "", "http://x").searchParams.get("cursor");
+      const page = asked.get("cursor");
       const half = faults.nextElsewhere ? entries.length : Math.ceil(entries.length / 2);
       if (page === null) {
         const host = request.headers.host ?? "";

@@ -19,6 +19,7 @@ import {
 import {
   buildMetric,
   createLayerProblem,
+  dampedFactor,
   pruneMagnitude,
   pruneSparseGpt,
   pruneWanda,
@@ -101,11 +102,11 @@ async function pruneMatrix(file: Checkpoint): Promise<Outputs> {
   const [w, h] = [await readMatrix(file, "w"), await readMatrix(file, "h")];
   switch (method) {
     case "magnitude":
-      return { weights: pruneMagnitude(w, options.pattern).weights };
+      return { weights: pruneMagnitude(w, options.pattern) };
     case "wanda":
-      return { weights: pruneWanda(w, h, options.pattern).weights };
+      return { weights: pruneWanda(w, h, options.pattern) };
     case "sparsegpt":
-      return { weights: (await pruneSparseGpt(w, h, options)).weights };
+      return { weights: pruneSparseGpt(w, await dampedFactor(h, options.damping), options) };
     default:
       return method satisfies never;
   }

@@ -32,8 +32,8 @@ describe("column weights", () => {
   it.each(PRUNE_METHODS)(
     "of %s are the reference's, before and after a rotation",
     async (method) => {
-      const hessians = toHessians(layer);
       const before = tf.memory().numTensors;
+      const hessians = toHessians(layer);
       const { metric, raisedDamping } = await buildMetric(method, hessians, SHAPE, 0.01);
       expect(raisedDamping).toEqual({});
       const rotation = randomRotation(SHAPE, 50);

@@ -8,7 +8,8 @@ import {
   regroupLayer,
   type LayerMatrices,
 } from "../../daemon/method/index.ts";
-import { regroupedColumns, tournament } from "../../daemon/method/regroup.ts";
+import { pairsOf, plainSearch, regroupedColumns, roundsOf } from "../../daemon/method/regroup.ts";
+import { openSwapSearch } from "../../daemon/backend/index.ts";
 import type { Pattern } from "../../daemon/vocabulary.ts";
 import { prunedMass } from "./reference.ts";
 import {
@@ -38,16 +39,13 @@ function randomShares(rows: number, columns: number, seed: number): number[][] {
   });
 }
 
+const toColumns = (shares: Matrix) => ({
+  shares: Float32Array.from(transpose(shares).flat()),
+  rows: shares.length,
+  columns: shares[0]?.length ?? 0,
+});
 const search = (shares: Matrix, pattern: { keep: number; of: number }): Promise<Int32Array> =>
-  regroupedColumns(
-    {
-      shares: Float32Array.from(transpose(shares).flat()),
-      rows: shares.length,
-      columns: shares[0]?.length ?? 0,
-    },
-    pattern,
-    noPause,
-  );
+  regroupedColumns(toColumns(shares), pattern, 1e9, noPause);
 const reordered = (a: Matrix, order: Int32Array): number[][] =>
   a.map((row) => Array.from(order, (j) => row[j] ?? NaN));
 
@@ -85,9 +83,39 @@ describe("regroupedColumns", () => {
   });
 });
 
-describe("tournament", () => {
+describe("a search on the vector unit", () => {
+  it.each([
+    [nm(2, 4), 9, 16],
+    [nm(2, 4), 300, 24],
+    [nm(1, 2), 5, 12],
+    [nm(5, 8), 31, 32],
+    [nm(1, 3), 8, 15],
+    [nm(6, 7), 2, 21],
+  ])(
+    "for %o of %i rows and %i columns makes the swaps of the plain one",
+    async (pattern, rows, columns) => {
+      const shares = toColumns(randomShares(rows, columns, rows));
+      const fast = await openSwapSearch(shares, pattern, 1e-6);
+      const plain = plainSearch(shares, pattern);
+      if (fast === undefined) throw new Error("kernels.wasm is not built: npm run build kernels");
+      const groups = columns / pattern.of;
+      let swaps = 0;
+      for (let turn = 0; turn < 2 * roundsOf(groups); turn++) {
+        for (const [g, h] of pairsOf(groups, turn)) {
+          const made = plain.meet(g, h);
+          expect(fast.meet(g, h)).toBe(made);
+          expect(fast.order()).toEqual(plain.order());
+          if (made) swaps++;
+        }
+      }
+      expect(swaps).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe("a tournament", () => {
   it.each([1, 2, 3, 6, 7])("of %i lets all pairs meet once, nobody twice in a round", (count) => {
-    const rounds = tournament(count);
+    const rounds = Array.from({ length: roundsOf(count) }, (_, turn) => pairsOf(count, turn));
     const pairs = rounds.flat().map((pair) => [...pair].sort((a, b) => a - b).join());
     expect(new Set(pairs).size).toBe((count * (count - 1)) / 2);
     expect(pairs).toHaveLength((count * (count - 1)) / 2);

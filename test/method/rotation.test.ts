@@ -1,16 +1,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { beforeAll, describe, expect, it } from "vitest";
-import {
-  foldRotation,
-  identityRotation,
-  rotateHessians,
-  rotateValueBias,
-} from "../../daemon/method/index.ts";
-import { INPUT_KINDS, ROLES, type LayerShape, type Role } from "../../daemon/vocabulary.ts";
+import { foldRotation, identityRotation, rotateValueBias } from "../../daemon/method/index.ts";
+import { ROLES, type LayerShape, type Role } from "../../daemon/vocabulary.ts";
 import { fold } from "./reference.ts";
 import {
-  blockDiagonal,
-  identity,
   map,
   mul,
   orthogonalityError,
@@ -21,7 +14,6 @@ import {
   record,
   relativeError,
   SHAPE,
-  toHessians,
   toMatrices,
   toRotation,
   transpose,
@@ -68,18 +60,6 @@ describe("foldRotation", () => {
     const folded = foldRotation(toMatrices(layer), identityRotation(SHAPE), SHAPE);
     for (const role of ROLES) expect(await read(folded[role])).toEqual(layer.matrices[role]);
     expect(await orthogonalityError(identityRotation(SHAPE).r2)).toBe(0);
-  });
-});
-
-describe("rotateHessians", () => {
-  it("gives the Hessians of the rotated inputs", async () => {
-    const rotated = rotateHessians(toHessians(layer), toRotation(rotation), SHAPE);
-    const bo = blockDiagonal(rotation.r2, SHAPE.heads / SHAPE.kvHeads);
-    const turn = { qkv: rotation.r1, o: bo, mlp: rotation.r1, down: identity(SHAPE.ffn) };
-    for (const kind of INPUT_KINDS) {
-      const expected = mul(mul(transpose(turn[kind]), layer.hessians[kind]), turn[kind]);
-      expect(relativeError(await read(rotated[kind]), expected)).toBeLessThan(1e-5);
-    }
   });
 });
 

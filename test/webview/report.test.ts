@@ -2,12 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { RunReport } from "../../daemon/report.ts";
 import { parsePayload } from "../../webview/report/schema.ts";
-import {
-  consequences,
-  perplexityMeaning,
-  selfTestWords,
-  verdict,
-} from "../../webview/report/words.ts";
+import { consequences, selfTestWords } from "../../webview/report/words.ts";
+import { perplexityMeaning, verdict } from "../../webview/words.ts";
 import { comparisonReport, perplexities, runReport } from "./fixture.ts";
 
 const run = runReport({ layers: 1 });

@@ -4,6 +4,14 @@
  */
 export { curvesChart, learnedCurves, type CurveLayer, type CurvesOptions } from "./curves.ts";
 export { depthChart, type DepthOptions, type DepthPoint } from "./depth.ts";
+export {
+  colourOf,
+  inkOn,
+  mask as maskRamp,
+  rampTable,
+  type ColourScale,
+  type Ramp,
+} from "./colour.ts";
 export { emptyState, h, responsive, type Child } from "./element.ts";
 export { FIGURES, ROTATED_FIGURES, UNROTATED_FIGURES, type FigureName } from "./figures.ts";
 export * as format from "./format.ts";
@@ -13,8 +21,13 @@ export {
   type LayerMapData,
   type LayerMapOptions,
   type MappedLayer,
+  type MappedMatrix,
   type MatrixId,
 } from "./layerMap.ts";
+export { rampLegend, swatchLegend, type Swatch } from "./legend.ts";
+export { RAMP_NAMES, RAMPS, type RampName } from "./ramps.ts";
+export { cellRange, commonDomain, decodeOverview, type Grid } from "./overview.ts";
+export { bars, bulk } from "./histogram.ts";
 export { lorenzChart, lorenzSentence, type LorenzOptions } from "./lorenzChart.ts";
 export { matrixView, type MatrixViewOptions } from "./matrixView.ts";
 export {
@@ -30,3 +43,5 @@ export {
   type SparsityPoint,
 } from "./sparsity.ts";
 export { dataTable, toCsv, type Column, type TableOptions } from "./table.ts";
+export { matrixFigures } from "./matrixSummary.ts";
+export { valueHistogram, type ValueBins } from "./valueHistogram.ts";

@@ -3,7 +3,7 @@
  * Cells are the way into the rest of the page: a click, Enter or Space selects the matrix; arrow keys move.
  */
 import { select } from "d3";
-import type { LayerReport, MatrixReport } from "../../daemon/report.ts";
+import type { MatrixReport } from "../../daemon/report.ts";
 import { type Role, ROLES } from "../../daemon/vocabulary.ts";
 import { colourOf, type ColourScale, inkOn } from "./colour.ts";
 import { h } from "./element.ts";
@@ -11,7 +11,13 @@ import { type FigureName, FIGURES } from "./figures.ts";
 import { rampLegend } from "./legend.ts";
 import { matrixSummary } from "./matrixSummary.ts";
 
-export type MappedLayer = Pick<LayerReport, "index" | "matrices">;
+/** A matrix's figures; its pictures are not looked at. */
+export type MappedMatrix = Omit<MatrixReport, "overview" | "histogram">;
+
+export interface MappedLayer {
+  readonly index: number;
+  readonly matrices: Readonly<Record<Role, MappedMatrix>>;
+}
 
 export interface MatrixId {
   readonly layer: number;
@@ -43,7 +49,7 @@ const TEXT_WIDTH = 54;
 interface Cell extends MatrixId {
   readonly column: number;
   readonly row: number;
-  readonly matrix: MatrixReport | undefined;
+  readonly matrix: MappedMatrix | undefined;
 }
 
 export function layerMap(

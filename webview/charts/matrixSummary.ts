@@ -1,5 +1,5 @@
 /** A matrix in one line: its place, size, entropy, pruned mass and zeros; the read-out of the layer map. */
-import type { MatrixReport } from "../../daemon/report.ts";
+import type { MappedMatrix } from "./layerMap.ts";
 import type { Role } from "../../daemon/vocabulary.ts";
 import { h } from "./element.ts";
 import { change, count, figure, percent } from "./format.ts";
@@ -8,14 +8,15 @@ import { change, count, figure, percent } from "./format.ts";
 export function matrixSummary(
   layer: number,
   role: Role,
-  matrix: MatrixReport | undefined,
+  matrix: MappedMatrix | undefined,
 ): HTMLElement[] {
   const name = h("strong", {}, `Layer ${layer} · ${role}`);
-  const parts = matrix === undefined ? ["not done yet"] : figures(matrix);
+  const parts = matrix === undefined ? ["not done yet"] : matrixFigures(matrix);
   return [name, ...parts.map((part) => h("span", {}, part))];
 }
 
-function figures({ shape, entropy, prunedMass, sparsity }: MatrixReport): string[] {
+/** Size, entropy, pruned mass and zeros, each in a few words. */
+export function matrixFigures({ shape, entropy, prunedMass, sparsity }: MappedMatrix): string[] {
   const size = `${count(shape[0])} × ${count(shape[1])}`;
   const zeros = `${percent(sparsity, 2)} zeros`;
   if (entropy.before === entropy.after) {

@@ -9,9 +9,9 @@ import {
   recovered,
   responsive,
 } from "../charts/index.ts";
-import { paragraph, section, segmented } from "./controls.ts";
+import { paragraph, section, segmented } from "../controls/index.ts";
 import { runSections, warnings } from "./runPage.ts";
-import { METHOD_NAMES, methodAndPattern, patternText, perplexityMeaning } from "./words.ts";
+import { METHOD_NAMES, methodAndPattern, patternText, perplexityMeaning } from "../words.ts";
 
 export function comparisonPage(data: ComparisonReport): HTMLElement[] {
   return [header(data), results(data), ...look(data)];

@@ -15,12 +15,11 @@ import {
   ROTATED_FIGURES,
   UNROTATED_FIGURES,
 } from "../charts/index.ts";
-import { type Level, paragraph, section, segmented } from "./controls.ts";
-import { isRotated, prunedShare, rotatedAxes } from "./words.ts";
+import { type Level, paragraph, section, segmented } from "../controls/index.ts";
+import { isRotated, layerShare, rotatedAxes } from "../words.ts";
 
 export function explorer(report: RunReport, level: Level): HTMLElement {
   const rotated = isRotated(report.recipe);
-  const share = prunedShare(report.recipe.pattern);
   const names: readonly FigureName[] = rotated ? ROTATED_FIGURES : UNROTATED_FIGURES;
   let figure: FigureName = names[0] ?? "sparsity";
   let selected: MatrixId = mostChanged(report);
@@ -37,7 +36,11 @@ export function explorer(report: RunReport, level: Level): HTMLElement {
     const matrix = report.layers.find((l) => l.index === selected.layer)?.matrices[selected.role];
     return matrix === undefined
       ? undefined
-      : { matrix, title: `Layer ${selected.layer} · ${selected.role}` };
+      : {
+          matrix,
+          title: `Layer ${selected.layer} · ${selected.role}`,
+          share: layerShare(report.recipe.pattern, report.ratios, selected.layer),
+        };
   };
   const redrawMap = responsive(map, (width) => {
     const data = { layerCount: report.source.layers, layers: report.layers };
@@ -56,7 +59,12 @@ export function explorer(report: RunReport, level: Level): HTMLElement {
     responsive(lorenz, (width) => {
       const now = current();
       if (now === undefined) return;
-      lorenzChart(lorenz, now.matrix.histogram, { width, title: now.title, rotated, share });
+      lorenzChart(lorenz, now.matrix.histogram, {
+        width,
+        title: now.title,
+        rotated,
+        share: now.share,
+      });
     }),
   ];
   const showMatrix = (): void => {
@@ -66,7 +74,7 @@ export function explorer(report: RunReport, level: Level): HTMLElement {
     note.textContent = rotated
       ? rotatedAxes(selected.role)
       : "Not rotated: importance is the same before and after.";
-    spread.textContent = `${lorenzSentence(now.matrix.histogram, share, rotated)} In the histogram the leftmost bar also holds all smaller weights; tails of less than half a percent are cut.`;
+    spread.textContent = `${lorenzSentence(now.matrix.histogram, now.share, rotated)} In the histogram the leftmost bar also holds all smaller weights; tails of less than half a percent are cut.`;
     for (const redraw of redrawMatrix) redraw();
   };
   function select(id: MatrixId): void {

@@ -10,8 +10,9 @@ import {
   learnedCurves,
   responsive,
 } from "../charts/index.ts";
-import { details, type Level, paragraph, section } from "./controls.ts";
-import { isRotated, scopeWords } from "./words.ts";
+import { details, type Level, paragraph, section } from "../controls/index.ts";
+import { isRotated, scopeWords } from "../words.ts";
+import { BEFORE_AFTER_COLUMNS } from "./beforeAfter.ts";
 
 export function learning(report: RunReport, level: Level): HTMLElement {
   const rotated = isRotated(report.recipe);
@@ -95,26 +96,7 @@ function depth(
 
 const LAYER_COLUMNS: readonly Column<LayerReport>[] = [
   { label: "layer", value: (l) => l.index },
-  {
-    label: "entropy before",
-    value: (l) => l.entropy.before,
-    format: (l) => format.figure(l.entropy.before),
-  },
-  {
-    label: "entropy after",
-    value: (l) => l.entropy.after,
-    format: (l) => format.figure(l.entropy.after),
-  },
-  {
-    label: "pruned mass before",
-    value: (l) => l.prunedMass.before,
-    format: (l) => format.percent(l.prunedMass.before),
-  },
-  {
-    label: "pruned mass after",
-    value: (l) => l.prunedMass.after,
-    format: (l) => format.percent(l.prunedMass.after),
-  },
+  ...BEFORE_AFTER_COLUMNS,
   {
     label: "last loss",
     value: (l) => l.curve.at(-1)?.loss ?? 0,

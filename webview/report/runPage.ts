@@ -1,21 +1,20 @@
 /** The page of one run: what came out, then where, then how, then what it is good for. */
 import type { PerplexityRow, RunReport } from "../../daemon/report.ts";
 import { dataTable, format, h, perplexityChart, responsive, type Column } from "../charts/index.ts";
-import { definitions, type Level, paragraph, section } from "./controls.ts";
+import { definitions, type Level, paragraph, section } from "../controls/index.ts";
 import { explorer } from "./explorer.ts";
 import { learning } from "./learning.ts";
 import { sparsity } from "./sparsitySection.ts";
 import {
-  consequences,
   METHOD_NAMES,
   methodAndPattern,
   patternText,
   perplexityMeaning,
   recipeFacts,
   scopeWords,
-  selfTestWords,
   verdict,
-} from "./words.ts";
+} from "../words.ts";
+import { consequences, selfTestWords } from "./words.ts";
 
 export function runPage(report: RunReport): HTMLElement[] {
   return [
@@ -163,7 +162,10 @@ function howItWasMade(report: RunReport, level: Level): HTMLElement {
     level,
     "How it was made",
     paragraph("The same input, recipe and device give the same bytes again."),
-    definitions(recipeFacts(report), "compact"),
+    definitions(
+      recipeFacts({ ...report, calibrationTokens: report.calibration.tokens }),
+      "compact",
+    ),
     h(sub, {}, "Calibration text"),
     h("ul", { class: "page-list" }, ...files),
     h(sub, {}, "Fallbacks taken"),

@@ -11,32 +11,41 @@ import {
   sparsitySentence,
   toCsv,
 } from "../charts/index.ts";
-import { downloadButton, type Level, paragraph, section } from "./controls.ts";
-import { prunedShare } from "./words.ts";
+import { downloadButton, type Level, paragraph, section } from "../controls/index.ts";
+import { layerShare } from "../words.ts";
+import { BEFORE_AFTER_COLUMNS } from "./beforeAfter.ts";
 
 interface Row extends MatrixReport {
   readonly layer: number;
   readonly role: Role;
+  /** What was asked of its layer, 0…1. */
+  readonly target: number;
 }
 
 export function sparsity(report: RunReport, level: Level): HTMLElement {
+  const { pattern } = report.recipe;
   const rows: Row[] = report.layers.flatMap((layer) =>
-    ROLES.map((role) => ({ layer: layer.index, role, ...layer.matrices[role] })),
+    ROLES.map((role) => ({
+      layer: layer.index,
+      role,
+      target: layerShare(pattern, report.ratios, layer.index),
+      ...layer.matrices[role],
+    })),
   );
-  const target = prunedShare(report.recipe.pattern);
   const chart = h("div", { class: "page-chart page-narrow" });
   responsive(chart, (width) => {
-    sparsityChart(chart, rows, { width, target });
+    sparsityChart(chart, rows, { width });
   });
   const table = h("div");
-  dataTable(table, { columns: COLUMNS, rows }, { caption: "Every pruned matrix", sortable: true });
+  const columns = [...COLUMNS, ...BEFORE_AFTER_COLUMNS];
+  dataTable(table, { columns, rows }, { caption: "Every pruned matrix", sortable: true });
   return section(
     level,
     "Sparsity of every matrix",
-    paragraph(`${sparsitySentence(rows, target)} Zeros are counted in the matrices as written.`),
+    paragraph(`${sparsitySentence(rows)} Zeros are counted in the matrices as written.`),
     chart,
     table,
-    downloadButton("Save as CSV", "denoise-matrices.csv", () => toCsv(COLUMNS, rows)),
+    downloadButton("Save as CSV", "denoise-matrices.csv", () => toCsv(columns, rows)),
   );
 }
 
@@ -47,24 +56,4 @@ const COLUMNS: readonly Column<Row>[] = [
   { label: "columns", value: (r) => r.shape[1], format: (r) => format.count(r.shape[1]) },
   { label: "zeros", value: (r) => r.zeros, format: (r) => format.count(r.zeros) },
   { label: "sparsity", value: (r) => r.sparsity, format: (r) => format.percent(r.sparsity, 2) },
-  {
-    label: "entropy before",
-    value: (r) => r.entropy.before,
-    format: (r) => format.figure(r.entropy.before),
-  },
-  {
-    label: "entropy after",
-    value: (r) => r.entropy.after,
-    format: (r) => format.figure(r.entropy.after),
-  },
-  {
-    label: "pruned mass before",
-    value: (r) => r.prunedMass.before,
-    format: (r) => format.percent(r.prunedMass.before),
-  },
-  {
-    label: "pruned mass after",
-    value: (r) => r.prunedMass.after,
-    format: (r) => format.percent(r.prunedMass.after),
-  },
 ];

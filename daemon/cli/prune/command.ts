@@ -5,10 +5,8 @@ import { interruptible } from "../cancel.ts";
 import { screenFor, simple, writeJson } from "../context.ts";
 import type { Context } from "../context.ts";
 import { shellWord } from "../io.ts";
-import type { PruneOptions } from "../../pipeline/index.ts";
 import type { PruneRequest } from "../options.ts";
-import type { Screen } from "../terminal/screen.ts";
-import { fetchTexts } from "../texts.ts";
+import { fetched } from "../fetched.ts";
 import { plannedTensors, planSummary } from "./planView.ts";
 import { createRunView } from "./runView.ts";
 import { summary, summaryJson } from "./summary.ts";
@@ -21,7 +19,7 @@ export async function pruneCommand(context: Context, request: PruneRequest): Pro
 async function dryRun(context: Context, { options, json }: PruneRequest): Promise<void> {
   const screen = screenFor(context, json);
   const plan = await interruptible(context.io, simple(screen), (signal) =>
-    context.engine.planPrune(options, signal),
+    context.engine.planPrune(options, signal, { env: context.io.env }),
   );
   if (json) {
     writeJson(context, plan);
@@ -34,7 +32,7 @@ async function dryRun(context: Context, { options, json }: PruneRequest): Promis
 async function run(context: Context, { options: asked, json }: PruneRequest): Promise<void> {
   const { io, engine } = context;
   const screen = screenFor(context, json);
-  const options = await withTexts(context, screen, asked);
+  const options = await fetched(context, screen, asked);
   const view = createRunView(screen, () => io.now());
   const resume = [io.program, ...context.argv.map(shellWord)].join(" ");
   const interruption = {
@@ -59,27 +57,6 @@ async function run(context: Context, { options: asked, json }: PruneRequest): Pr
   } finally {
     view.close();
   }
-}
-
-/** With paths in the places of names such as `c4`. */
-async function withTexts(
-  context: Context,
-  screen: Screen,
-  options: PruneOptions,
-): Promise<PruneOptions> {
-  const { calibration, evaluation } = options;
-  return {
-    ...options,
-    ...(calibration && {
-      calibration: await fetchTexts(context, screen, calibration, "calibration"),
-    }),
-    ...(evaluation && {
-      evaluation: {
-        ...evaluation,
-        files: await fetchTexts(context, screen, evaluation.files, "evaluation"),
-      },
-    }),
-  };
 }
 
 /** Written into the output folder by the pipeline. */

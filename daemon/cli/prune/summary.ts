@@ -3,6 +3,7 @@ import { formatBytes } from "../../checkpoint/index.ts";
 import { STAGES } from "../../pipeline/index.ts";
 import type { PruneResult } from "../../pipeline/index.ts";
 import type { PerplexityRow, RunReport } from "../../report.ts";
+import { comparedTasks } from "../tasksView.ts";
 import { facts } from "../terminal/facts.ts";
 import type { Fact } from "../terminal/facts.ts";
 import { duration, integer, magnitude, percent, significant } from "../terminal/numbers.ts";
@@ -55,6 +56,7 @@ export function summary(
   return [
     "",
     ...perplexityTable(report.perplexity, style),
+    ...(report.tasks ? comparedTasks(report.tasks, style) : []),
     ...facts(rows, columns, style),
     ...(report.fallbacks.length === 0
       ? []
@@ -96,6 +98,7 @@ export const summaryJson = (result: PruneResult, reports: readonly string[]) => 
   total: result.report.total,
   layers: result.report.layers.map((layer) => layerJson(layer)),
   perplexity: result.report.perplexity,
+  tasks: result.report.tasks,
   selfTest: result.report.selfTest,
   fallbacks: result.report.fallbacks,
   seconds: result.seconds,

@@ -24,9 +24,15 @@ export interface DampedFactor {
 /**
  * @param h `[n, n]`
  * @param damping λ, in (0, 1]
+ * @param release disposes `h`, nobody else's; called when it is not looked at any more, so that it leaves room for the
+ *   factor
  * @throws method/bad-damping, method/hessian-not-finite, method/not-positive-definite (after damping by 1)
  */
-export async function dampedFactor(h: tf.Tensor2D, damping: number): Promise<DampedFactor> {
+export async function dampedFactor(
+  h: tf.Tensor2D,
+  damping: number,
+  release?: () => void,
+): Promise<DampedFactor> {
   if (!(damping > 0 && damping <= LARGEST_DAMPING)) throw badDamping(damping);
   const diagonal = await readDiagonal(h);
   if (!diagonal.every(Number.isFinite)) throw hessianNotFinite();
@@ -35,26 +41,11 @@ export async function dampedFactor(h: tf.Tensor2D, damping: number): Promise<Dam
 
   for (let lambda = damping; ; lambda = Math.min(10 * lambda, LARGEST_DAMPING)) {
     const shift = diagonal.map((x) => (x === 0 ? 1 : 0) + lambda * mean);
-    const factor = await inverseFactor(h, shift);
+    const factor = await inverseFactor(h, shift, { release });
     const trace = (1 + lambda) * mean * diagonal.length;
     if (factor !== undefined) return { factor, damping: lambda, trace, dead };
     if (lambda === LARGEST_DAMPING) throw notPositiveDefinite(lambda);
   }
-}
-
-export interface DampedInverse {
-  /** `(H + damping)⁻¹`, `[n, n]`, symmetric; owned by the caller. */
-  readonly inverse: tf.Tensor2D;
-  /** As in {@link DampedFactor}. */
-  readonly damping: number;
-}
-
-/** The whole inverse; throws as {@link dampedFactor}. */
-export async function dampedInverse(h: tf.Tensor2D, damping: number): Promise<DampedInverse> {
-  const damped = await dampedFactor(h, damping);
-  const inverse = tf.matMul<tf.Tensor2D>(damped.factor, damped.factor, true, false);
-  damped.factor.dispose();
-  return { inverse, damping: damped.damping };
 }
 
 /** The diagonal of `[n, n]` as a tensor `[n]`. */

@@ -1,4 +1,4 @@
 /** Doorway of the factorisations. */
-export { dampedFactor, dampedInverse, diagonalOf } from "./damping.ts";
-export type { DampedFactor, DampedInverse } from "./damping.ts";
+export { dampedFactor, diagonalOf } from "./damping.ts";
+export type { DampedFactor } from "./damping.ts";
 export { inverseFactor } from "./inverseFactor.ts";

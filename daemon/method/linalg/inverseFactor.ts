@@ -2,25 +2,28 @@
  * The factor of an inverse: upper triangular U with `A⁻¹ = UᵀU`, for a symmetric positive definite A too large
  * for the host.
  *
- * A is factorised backwards, `A = V Vᵀ` with V upper, so U = V⁻¹ is one Cholesky and one triangular inverse, fewer
- * and better conditioned operations than inverting A and factorising the inverse. Work on the n×n matrix is
- * products on the backend; only b×b panels on the diagonal are read and factorised on the host in float64, so that
- * no backend needs a Cholesky of its own.
+ * A is factorised backwards, `A = V Vᵀ` with V upper, so `U = V⁻¹` is one Cholesky and one triangular inverse, fewer
+ * and better conditioned operations than inverting A and factorising the inverse. Both at once, by halves:
+ *
+ *     U22 = factor(A22)          V12 = A12 U22ᵀ
+ *     U11 = factor(A11 − V12 V12ᵀ)
+ *     U12 = −U11 V12 U22
+ *
+ * Work on the n×n matrix is products on the backend; only b×b panels on the diagonal are read and factorised on the
+ * host in float64, so that no backend needs a Cholesky of its own (one that has it does all). V is never held: at the
+ * most 2¼ n² numbers are alive, A among them.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { addProduct, hasInverseFactor, nativeInverseFactor } from "../../backend/index.ts";
 import { factorPanel } from "./panel.ts";
 
 /** Columns of a panel: large enough for products to dominate, small enough for the host. */
 const PANEL = 128;
 
-/** One panel of columns `[start, end)` of V, and the inverse of its block on the diagonal. */
-interface Panel {
-  readonly start: number;
-  readonly end: number;
-  /** `[start, end − start]`: V above the diagonal block; undefined for the first panel. */
-  readonly above: tf.Tensor2D | undefined;
-  /** `[end − start, end − start]` */
-  readonly inverse: tf.Tensor2D;
+export interface InverseFactorOptions {
+  readonly panel?: number | undefined;
+  /** Disposes `a`, nobody else's; called when it is not looked at any more, so that it leaves room for the result. */
+  readonly release?: (() => void) | undefined;
 }
 
 /**
@@ -31,95 +34,78 @@ interface Panel {
 export async function inverseFactor(
   a: tf.Tensor2D,
   shift: ArrayLike<number>,
-  panel = PANEL,
+  { panel = PANEL, release }: InverseFactorOptions = {},
 ): Promise<tf.Tensor2D | undefined> {
-  const panels = await factorBackwards(a, shift, panel);
-  if (panels === undefined) return undefined;
-  const u = tf.tidy(() => tf.clone(invert(panels)));
-  panels.forEach(disposePanel);
-  return u;
-}
+  const [n] = a.shape;
+  // A single panel is better off on the host: in float64, and read in one go.
+  if (n <= panel || hasInverseFactor()) {
+    const factor = await (n <= panel
+      ? panelFactor(a, shift, 0)
+      : nativeInverseFactor(a, shift, release !== undefined));
+    if (factor !== undefined) release?.();
+    return factor;
+  }
+  return factorHalves(a, 0);
 
-/** V by panels, the last columns first; the returned list is in column order. */
-async function factorBackwards(
-  a: tf.Tensor2D,
-  shift: ArrayLike<number>,
-  width: number,
-): Promise<Panel[] | undefined> {
-  const n = a.shape[0];
-  const panels: Panel[] = [];
-  /** `[end, end]`: A minus what the panels found so far explain. */
-  let trailing = tf.clone(a);
-  for (let end = n; end > 0;) {
-    const start = Math.floor((end - 1) / width) * width;
-    const size = end - start;
-    const corner = tf.slice(trailing, [start, start], [size, size]);
-    const block = Float64Array.from(await corner.data());
-    corner.dispose();
-    for (let i = 0; i < size; i++) {
-      block[i * size + i] = (block[i * size + i] ?? NaN) + (shift[start + i] ?? NaN);
-    }
-    const factors = factorPanel(block, size);
-    if (factors === undefined) {
-      trailing.dispose();
-      panels.forEach(disposePanel);
+  /** @param block owned by the call and freed by it, but for `a` itself; its first row is `at` of `a` */
+  async function factorHalves(block: tf.Tensor2D, at: number): Promise<tf.Tensor2D | undefined> {
+    const [size] = block.shape;
+    const done = () => {
+      if (block !== a) block.dispose();
+    };
+    if (size <= panel) return panelFactor(block, shift, at).finally(done);
+
+    // Whole panels, so that all but the first are full.
+    const half = size - panel * Math.max(1, Math.floor(size / panel / 2));
+    const rest = size - half;
+    const u22 = await factorHalves(tf.slice(block, [half, half], [rest, rest]), at + half);
+    if (u22 === undefined) {
+      done();
       return undefined;
     }
-    const inverse = tf.tensor2d(Float32Array.from(factors.u), [size, size]);
-    const above = start === 0 ? undefined : columnsAbove(trailing, start, size, inverse);
-    panels.unshift({ start, end, above, inverse });
-    const rest = above === undefined ? undefined : downdate(trailing, start, above);
-    trailing.dispose();
-    if (rest !== undefined) trailing = rest;
-    end = start;
-  }
-  return panels;
-}
-
-/** `V_ik = A_ik V_kk⁻ᵀ` */
-function columnsAbove(
-  trailing: tf.Tensor2D,
-  start: number,
-  size: number,
-  inverse: tf.Tensor2D,
-): tf.Tensor2D {
-  return tf.tidy(() =>
-    tf.matMul<tf.Tensor2D>(tf.slice(trailing, [0, start], [start, size]), inverse, false, true),
-  );
-}
-
-/** `A_ij ← A_ij − V_ik V_jkᵀ` */
-function downdate(trailing: tf.Tensor2D, start: number, above: tf.Tensor2D): tf.Tensor2D {
-  return tf.tidy(() => {
-    const explained = tf.matMul<tf.Tensor2D>(above, above, false, true);
-    return tf.sub<tf.Tensor2D>(tf.slice(trailing, [0, 0], [start, start]), explained);
-  });
-}
-
-/** Halving: the inverse of `[[V11, V12], [0, V22]]` is `[[U11, −U11 V12 U22], [0, U22]]`. */
-function invert(panels: readonly Panel[]): tf.Tensor2D {
-  const [first] = panels;
-  if (first === undefined) throw new RangeError("a matrix without columns has no factor");
-  if (panels.length === 1) return first.inverse;
-  const half = panels.length >> 1;
-  const [left, right] = [panels.slice(0, half), panels.slice(half)];
-  return tf.tidy(() => {
-    const [u11, u22] = [invert(left), invert(right)];
-    const [rows, columns] = [u11.shape[0], u22.shape[0]];
-    const v12 = tf.concat(
-      right.map(({ above, start, end }) => {
-        if (above === undefined) throw new RangeError("only the first panel has nothing above it");
-        return tf.slice(above, [first.start, 0], [rows, end - start]);
-      }),
-      1,
+    const minusV12 = tf.tidy(() =>
+      tf.neg(tf.matMul<tf.Tensor2D>(tf.slice(block, [0, half], [half, rest]), u22, false, true)),
     );
-    const u12: tf.Tensor2D = tf.neg(tf.matMul(u11, tf.matMul(v12, u22)));
-    const below = tf.zeros<tf.Rank.R2>([columns, rows]);
-    return tf.concat([tf.concat([u11, u12], 1), tf.concat([below, u22], 1)], 0);
-  });
+    // As −(−A11 + V12 V12ᵀ), whose sum can be made in place.
+    const minusA11 = tf.tidy(() => tf.neg(tf.slice(block, [0, 0], [half, half])));
+    done();
+    const minusLeft = addProduct(minusA11, minusV12, minusV12, false, true);
+    const left = tf.neg(minusLeft);
+    minusLeft.dispose();
+    const u11 = await factorHalves(left, at);
+    if (u11 === undefined) {
+      tf.dispose([u22, minusV12]);
+      return undefined;
+    }
+    if (block === a) release?.();
+    return joined(u11, minusV12, u22);
+  }
 }
 
-function disposePanel({ above, inverse }: Panel): void {
-  above?.dispose();
-  inverse.dispose();
+/** `[[U11, −U11 V12 U22], [0, U22]]`; frees its parts, each as soon as it can. */
+function joined(u11: tf.Tensor2D, minusV12: tf.Tensor2D, u22: tf.Tensor2D): tf.Tensor2D {
+  const [above, below] = [u11.shape[0], u22.shape[0]];
+  const u12 = tf.tidy(() => tf.matMul<tf.Tensor2D>(u11, tf.matMul(minusV12, u22)));
+  minusV12.dispose();
+  const upper = tf.concat([u11, u12], 1);
+  tf.dispose([u11, u12]);
+  const lower = tf.tidy(() => tf.concat([tf.zeros<tf.Rank.R2>([below, above]), u22], 1));
+  u22.dispose();
+  const whole = tf.concat([upper, lower], 0);
+  tf.dispose([upper, lower]);
+  return whole;
+}
+
+async function panelFactor(
+  block: tf.Tensor2D,
+  shift: ArrayLike<number>,
+  at: number,
+): Promise<tf.Tensor2D | undefined> {
+  const [size] = block.shape;
+  const values = Float64Array.from(await block.data());
+  for (let i = 0; i < size; i++) {
+    values[i * size + i] = (values[i * size + i] ?? NaN) + (shift[at + i] ?? NaN);
+  }
+  const factors = factorPanel(values, size);
+  return factors && tf.tensor2d(Float32Array.from(factors.u), [size, size]);
 }

@@ -1,5 +1,5 @@
 /** The page's few building blocks: sections, segmented choices, definition lists, a download. */
-import { h, type Child } from "../charts/index.ts";
+import { h, responsive, type Child } from "../charts/index.ts";
 
 /** Heading level of the sections: a run stands alone (2) or inside the comparison (3). */
 export type Level = 2 | 3;
@@ -71,4 +71,22 @@ export function downloadButton(
     URL.revokeObjectURL(url);
   });
   return button;
+}
+
+export interface ChartBox {
+  readonly element: HTMLElement;
+  /** Draws again, with what the data are now. */
+  redraw(): void;
+}
+
+/** A place for a chart, drawn at its width as soon as it has one and whenever that changes. */
+export function chartBox(
+  draw: (container: HTMLElement, width: number) => void,
+  className = "page-chart",
+): ChartBox {
+  const element = h("div", { class: className });
+  const redraw = responsive(element, (width) => {
+    draw(element, width);
+  });
+  return { element, redraw };
 }

@@ -1,17 +1,16 @@
-/** Texts by the names the field has for them: fetched before the work that reads them. */
-import type { TextUse } from "../hub/index.ts";
+/** What a command names but has not got (`c4`, the data of tasks): fetched before the work that reads it. */
+import type { NamedInputs } from "../hub/index.ts";
 import { interruptible } from "./cancel.ts";
 import type { Context } from "./context.ts";
 import { createDownloadView } from "./downloadView.ts";
 import type { Screen } from "./terminal/screen.ts";
 
-/** Paths for `names`, `c4` and `wikitext2` among them; shows what is fetched. */
-export async function fetchTexts(
+/** The same options with paths in the places of names; shows what is fetched. */
+export async function fetched<T extends NamedInputs>(
   { io, engine }: Context,
   screen: Screen,
-  names: readonly string[],
-  use: TextUse,
-): Promise<readonly string[]> {
+  inputs: T,
+): Promise<T> {
   const view = createDownloadView(screen, () => io.now());
   const interruption = {
     announcement: ["", "  Stopping; what has arrived is kept. The same command again goes on."],
@@ -20,7 +19,7 @@ export async function fetchTexts(
   };
   try {
     return await interruptible(io, interruption, (signal) =>
-      engine.resolveTextFiles(names, use, { signal, onProgress: view.listener, env: io.env }),
+      engine.fetchInputs(inputs, { signal, onProgress: view.listener, env: io.env }),
     );
   } finally {
     view.close();

@@ -1,0 +1,123 @@
+/**
+ * What the importance of single weights is computed from when a person zooms into a finished layer: `heatmaps/` in the
+ * work folder, and from the commit on in the output. Weights are not in it; they are read from the dense checkpoint
+ * and from the output.
+ *
+ *     layer-00003.safetensors      the layer's column weights, norm gains, R2 and order of neurons
+ *     rotation-00003.safetensors   R1 of the scope that begins with layer 3, float16
+ *
+ * `daemon/tiles/importance.ts` says how they go together.
+ */
+import type * as tf from "@tensorflow/tfjs-core";
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  encodeFloats,
+  writeSafetensors,
+  type CheckpointWriter,
+  type TensorData,
+} from "../checkpoint/index.ts";
+import {
+  columnWeights,
+  disposeRotation,
+  identityRotation,
+  type LayerMetric,
+  type Rotation,
+} from "../method/index.ts";
+import { inputNormName, postAttentionNormName, weightPlace } from "../model/index.ts";
+import { INPUT_KINDS, ROLES } from "../vocabulary.ts";
+import type { Run } from "./run.ts";
+
+export const HEATMAPS = "heatmaps";
+
+const numbered = (name: string, i: number): string =>
+  `${name}-${String(i).padStart(5, "0")}.safetensors`;
+
+/** @param folder the work folder of a run, or its output */
+export const heatmapPath = (folder: string, layer: number): string =>
+  join(folder, HEATMAPS, numbered("layer", layer));
+
+export interface HeatmapFacts {
+  /** Of the dense layer. */
+  readonly denseMetric: LayerMetric;
+  /** Of the layer with its neurons in their new order. */
+  readonly metric: LayerMetric;
+  readonly rotation: Rotation;
+  readonly neurons: Int32Array | null;
+}
+
+/** To be written before the layer counts as finished. @param first layer of its scope */
+export async function writeHeatmapFile(
+  run: Run,
+  layer: number,
+  first: number,
+  { denseMetric, metric, rotation, neurons }: HeatmapFacts,
+): Promise<void> {
+  const { config, checkpoint } = run.model;
+  const { shape } = config;
+  const folder = join(run.work.path, HEATMAPS);
+  await mkdir(folder, { recursive: true });
+  const rotated = run.recipe.rotation.kind !== "none";
+  const identity = identityRotation(shape);
+  const tensors = [
+    ...(await columns("before", denseMetric, identity, run)),
+    ...(await columns("after", metric, rotation, run)),
+    vector("gain.qkv", await checkpoint.readFloats(inputNormName(layer))),
+    vector("gain.mlp", await checkpoint.readFloats(postAttentionNormName(layer))),
+  ];
+  disposeRotation(identity);
+  if (neurons) tensors.push(vector("neurons", Float32Array.from(neurons)));
+  if (rotated) {
+    tensors.push(await floats("r2", "F32", rotation.r2));
+    if (layer === first) {
+      const path = join(folder, numbered("rotation", first));
+      await writeSafetensors(path, [await floats("r1", "F16", rotation.r1)]);
+    }
+  }
+  const places = Object.fromEntries(ROLES.map((role) => [role, weightPlace(config, layer, role)]));
+  const facts = { shape, places, rotation: rotated ? numbered("rotation", first) : null };
+  await writeSafetensors(heatmapPath(run.work.path, layer), tensors, {
+    heatmap: JSON.stringify(facts),
+  });
+}
+
+/** Into the output, as they are. */
+export async function writeHeatmaps(run: Run, writer: CheckpointWriter): Promise<void> {
+  const folder = join(run.work.path, HEATMAPS);
+  // A run that an earlier version began has none for its first layers.
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names.filter((one) => one.endsWith(".safetensors")).toSorted()) {
+    run.signal.throwIfAborted();
+    await writer.writeFile(join(HEATMAPS, name), await readFile(join(folder, name)));
+  }
+}
+
+async function columns(
+  side: "before" | "after",
+  metric: LayerMetric,
+  rotation: Rotation,
+  run: Run,
+): Promise<TensorData[]> {
+  const weights = columnWeights(metric, rotation, run.model.config.shape);
+  const tensors: TensorData[] = [];
+  for (const kind of INPUT_KINDS) {
+    tensors.push(vector(`${side}.${kind}`, await weights[kind].data<"float32">()));
+    weights[kind].dispose();
+  }
+  return tensors;
+}
+
+const vector = (name: string, values: Float32Array): TensorData => ({
+  name,
+  dtype: "F32",
+  shape: [values.length],
+  // A copy: the values may be the backend's own memory.
+  data: encodeFloats("F32", values.slice()),
+});
+
+const floats = async (name: string, dtype: "F32" | "F16", t: tf.Tensor): Promise<TensorData> => ({
+  name,
+  dtype,
+  shape: t.shape,
+  data: encodeFloats(dtype, (await t.data<"float32">()).slice()),
+});

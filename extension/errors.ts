@@ -1,0 +1,56 @@
+/** What a failed request to the daemon rejects with. */
+import { ERROR, type ErrorData } from "../daemon/protocol.ts";
+
+type ErrorKind = ErrorData["kind"];
+
+/** `connection`: the daemon went away or could not be started; the request may be sent again. */
+export type FailureKind = ErrorKind | "connection";
+
+export class DaemonError extends Error {
+  override readonly name = "DaemonError";
+
+  constructor(
+    /** Stable identifier such as `checkpoint/truncated`. */
+    readonly code: string,
+    readonly kind: FailureKind,
+    /** For people; says what to do. */
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** From whatever a JSON-RPC library, or the search for the daemon, throws. */
+export function daemonErrorOf(error: unknown): DaemonError {
+  if (error instanceof DaemonError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const options = { cause: error };
+  const own = codeAndKind(error);
+  if (own) return new DaemonError(own.code, own.kind, message, options);
+  if (numericCode(error) === ERROR.cancelled) {
+    return new DaemonError("daemon/cancelled", "cancelled", message, options);
+  }
+  // The daemon's own failures carry data; what does not is of the connection.
+  return new DaemonError("daemon/connection", "connection", message, options);
+}
+
+const KINDS: readonly string[] = ["usage", "input", "failed", "cancelled"] satisfies ErrorKind[];
+const isKind = (kind: unknown): kind is ErrorKind =>
+  typeof kind === "string" && KINDS.includes(kind);
+
+/** Of a response's `data`, or of an error thrown in this process. */
+function codeAndKind(error: unknown): { code: string; kind: ErrorKind } | null {
+  for (const value of [property(error, "data"), error]) {
+    const [code, kind] = [property(value, "code"), property(value, "kind")];
+    if (typeof code === "string" && isKind(kind)) return { code, kind };
+  }
+  return null;
+}
+
+const numericCode = (error: unknown): unknown => property(error, "code");
+
+const property = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null
+    ? (Object.getOwnPropertyDescriptor(value, name)?.value as unknown)
+    : undefined;

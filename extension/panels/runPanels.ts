@@ -1,0 +1,176 @@
+/**
+ * Panels of runs: one for each page and run, beside what is being edited. A panel that is asked for again is brought to
+ * the front; one that was open when the window closed is bound again from its page's state.
+ */
+import {
+  commands,
+  ViewColumn,
+  window,
+  type Disposable,
+  type Webview,
+  type WebviewPanel,
+} from "vscode";
+import {
+  panelState,
+  RUN_VIEWS,
+  type HostMessage,
+  type MatrixId,
+  type PageMessage,
+  type RunSource,
+  type RunViewName,
+} from "../../webview/messages.ts";
+import type { Host } from "../host.ts";
+import { runAnswers } from "./answers.ts";
+import { jobView, runUpdates } from "./convert.ts";
+import { pageOptions } from "./pageOptions.ts";
+import { connectPage } from "./page.ts";
+import { saveFile } from "./saveFile.ts";
+
+/** A page's document; the bundle's name is the view's. */
+export type PageHtml = (webview: Webview, page: string, title: string) => string;
+
+const TITLES: Readonly<Record<RunViewName, string>> = {
+  run: "Run",
+  layerMap: "Layer map",
+  matrix: "Matrix",
+  distribution: "Distribution",
+};
+
+export const viewType = (view: RunViewName): string => `denoise-rotator.${view}`;
+
+interface Bound {
+  readonly panel: WebviewPanel;
+  show(at: MatrixId | null): void;
+}
+
+export class RunPanels implements Disposable {
+  readonly #panels = new Map<string, Bound>();
+  readonly #serializers: readonly Disposable[];
+
+  constructor(
+    private readonly host: Host,
+    private readonly html: PageHtml,
+  ) {
+    this.#serializers = RUN_VIEWS.map((view) =>
+      window.registerWebviewPanelSerializer(viewType(view), {
+        deserializeWebviewPanel: (panel, state: unknown) => {
+          const kept = panelState.safeParse(state);
+          // A page that never came so far as to know its run has nothing to be restored.
+          if (kept.success) this.#bind(panel, view, kept.data.source, null);
+          else panel.dispose();
+          return Promise.resolve();
+        },
+      }),
+    );
+  }
+
+  open(view: RunViewName, source: RunSource, at: MatrixId | null, beside = true): void {
+    const known = this.#panels.get(keyOf(view, source));
+    if (known !== undefined) {
+      known.show(at);
+      known.panel.reveal(undefined, false);
+      return;
+    }
+    const panel = window.createWebviewPanel(
+      viewType(view),
+      this.#title(view, source),
+      { viewColumn: beside ? ViewColumn.Beside : ViewColumn.Active, preserveFocus: false },
+      pageOptions(this.host.context.extensionUri),
+    );
+    this.#bind(panel, view, source, at);
+  }
+
+  dispose(): void {
+    for (const { panel } of this.#panels.values()) panel.dispose();
+    for (const serializer of this.#serializers) serializer.dispose();
+  }
+
+  #bind(panel: WebviewPanel, view: RunViewName, source: RunSource, first: MatrixId | null): void {
+    const { client } = this.host;
+    const key = keyOf(view, source);
+    let at = first;
+    const show = (): void => {
+      session.post({ type: "show", title: this.#runTitle(source), at, source });
+    };
+    panel.title = this.#title(view, source);
+    panel.webview.options = pageOptions(this.host.context.extensionUri);
+    const session = connectPage(panel.webview, runAnswers(client, source), (message) => {
+      if (message.type === "ready") show();
+      else this.#act(message, source);
+    });
+    const following = "job" in source ? this.#follow(source.job, session.post) : [];
+    this.#panels.set(key, {
+      panel,
+      show(next) {
+        if (next === null) return;
+        at = next;
+        show();
+        // Only once: over a reload the page knows better where it was.
+        at = null;
+      },
+    });
+    panel.onDidDispose(() => {
+      this.#panels.delete(key);
+      session.dispose();
+      for (const one of following) one.dispose();
+    });
+    panel.webview.html = this.html(panel.webview, view, panel.title);
+  }
+
+  /** What happens to a job goes to its page. */
+  #follow(id: string, post: (message: HostMessage) => void): Disposable[] {
+    const { runs } = this.host;
+    let present = runs.get(id) !== undefined;
+    return [
+      runs.onChange((job) => {
+        if (job?.id === id) {
+          present = true;
+          post({ type: "job", job: jobView(job) });
+        } else if (job === null && present && runs.get(id) === undefined) {
+          present = false;
+          post({ type: "job", job: null });
+        }
+      }),
+      runs.onUpdates((told) => {
+        if (told.id !== id) return;
+        const updates = runUpdates(told.updates);
+        post(updates === null ? { type: "stale" } : { type: "updates", updates });
+      }),
+      runs.onAttached(() => {
+        post({ type: "stale" });
+      }),
+    ];
+  }
+
+  #act(
+    message: Exclude<PageMessage, { type: "request" | "cancel" | "ready" }>,
+    source: RunSource,
+  ): void {
+    switch (message.type) {
+      case "open":
+        this.open(message.view, source, message.at ?? null, false);
+        return;
+      case "command": {
+        const argument = "job" in source ? source : { checkpoint: source.output };
+        void commands.executeCommand(`denoise-rotator.${message.command}`, argument);
+        return;
+      }
+      case "save":
+        void saveFile(message);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #title(view: RunViewName, source: RunSource): string {
+    return `${TITLES[view]}: ${this.#runTitle(source)}`;
+  }
+
+  #runTitle(source: RunSource): string {
+    if ("job" in source) return this.host.runs.get(source.job)?.title ?? source.job;
+    return source.output.split(/[\\/]/).findLast((part) => part !== "") ?? source.output;
+  }
+}
+
+const keyOf = (view: RunViewName, source: RunSource): string => JSON.stringify([view, source]);

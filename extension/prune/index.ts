@@ -1,0 +1,103 @@
+/** Prune with DenoiseRotator and Dry Run. Form and dialogs are loaded when they are opened first. */
+import { Uri, ViewColumn, window, workspace, type WebviewPanel } from "vscode";
+import type { Disposable } from "../disposable.ts";
+import { RECIPE_SUFFIX } from "../../daemon/protocol.ts";
+import { registerRunning } from "../commands.ts";
+import type { Host } from "../host.ts";
+import { checkpointOf, chooseCheckpoint } from "../inspect/index.ts";
+import type { Panels } from "../panels/index.ts";
+import type { Runs } from "../runs/index.ts";
+import type { PruneForm } from "./form.ts";
+import { startPruning } from "./start.ts";
+
+const VIEW = "denoise-rotator.prune";
+
+export function registerPrune(host: Host, panels: Panels, runs: Runs): Disposable[] {
+  /** One form a checkpoint. */
+  const forms = new Map<string, PruneForm>();
+  const fill = async (panel: WebviewPanel, checkpoint: string, state: unknown) => {
+    const [{ PruneForm }, { formState }] = await Promise.all([
+      import("./form.ts"),
+      import("../../webview/form/messages.ts"),
+    ]);
+    const kept = formState.safeParse(state);
+    const form = new PruneForm(host, panel, checkpoint, kept.success ? kept.data.values : null, {
+      start: (recipe) => startPruning(host, panels, runs, { recipe }),
+    });
+    forms.set(checkpoint, form);
+    panel.onDidDispose(() => {
+      forms.delete(checkpoint);
+      form.dispose();
+    });
+  };
+  const openForm = async (checkpoint: string) => {
+    const open = forms.get(checkpoint);
+    if (open) {
+      open.reveal();
+      return;
+    }
+    const panel = window.createWebviewPanel(VIEW, "Prune", ViewColumn.Active, options(host));
+    await fill(panel, checkpoint, null);
+  };
+
+  return [
+    registerRunning("prune", async (argument) => {
+      const path = await checkpointOf(argument ?? recipeInEditor(), chooseCheckpoint);
+      if (path === undefined) return;
+      if (!path.endsWith(RECIPE_SUFFIX)) {
+        await openForm(path);
+        return;
+      }
+      await saved(path);
+      await startPruning(host, panels, runs, { file: path });
+    }),
+    registerRunning("dryRun", async (argument) => {
+      const path = await checkpointOf(argument ?? recipeInEditor(), chooseCheckpoint);
+      if (path === undefined) return;
+      // The form of a checkpoint shows its plan.
+      if (!path.endsWith(RECIPE_SUFFIX)) {
+        await openForm(path);
+        return;
+      }
+      await saved(path);
+      const { dryRun } = await import("./dryRun.ts");
+      if (await dryRun(host, { file: path })) {
+        await startPruning(host, panels, runs, { file: path });
+      }
+    }),
+    window.registerWebviewPanelSerializer(VIEW, {
+      async deserializeWebviewPanel(panel, state: unknown) {
+        const { formState } = await import("../../webview/form/messages.ts");
+        const kept = formState.safeParse(state);
+        if (!kept.success) {
+          panel.dispose();
+          return;
+        }
+        panel.webview.options = options(host);
+        await fill(panel, kept.data.checkpoint, state);
+      },
+    }),
+    {
+      dispose: () => {
+        for (const form of forms.values()) form.dispose();
+      },
+    },
+  ];
+}
+
+const options = ({ context }: Host) => ({
+  enableScripts: true,
+  localResourceRoots: [Uri.joinPath(context.extensionUri, "dist", "webview")],
+});
+
+/** From the palette: the recipe that has the focus. */
+function recipeInEditor(): Uri | undefined {
+  const uri = window.activeTextEditor?.document.uri;
+  return uri?.fsPath.endsWith(RECIPE_SUFFIX) ? uri : undefined;
+}
+
+/** The daemon reads the file, and a person means what they see. */
+async function saved(path: string): Promise<void> {
+  const document = workspace.textDocuments.find(({ uri }) => uri.fsPath === path);
+  if (document?.isDirty) await document.save();
+}

@@ -1,0 +1,145 @@
+/**
+ * Exact importance of single weights against what the run itself saw: its overviews, drawn by the engine from its own
+ * tensors, which for a model this small have a cell for each weight.
+ */
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  MATRIX,
+  MATRIX_TILE,
+  PRUNE,
+  type JobInfo,
+  type MatrixTileParams,
+  type Overview,
+  type Tile,
+} from "../../daemon/protocol.ts";
+import { ROLES, type Role } from "../../daemon/vocabulary.ts";
+import { bundleDaemon } from "./bundle.ts";
+import { Harness, material, reportBuilt, type Client, type Material } from "./harness.ts";
+
+/** The quantisation's half step, and float32 against float16 rotations. */
+const toleranceOf = ({ min, max }: Overview): number => (max - min) / 510 + 0.01;
+
+const floatsOf = (tile: Tile): Float32Array => {
+  const bytes = Buffer.from(tile.data, "base64");
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+};
+
+function logsOf({ data, min, max }: Overview): Float64Array {
+  return Float64Array.from(Buffer.from(data, "base64"), (byte) => min + ((max - min) * byte) / 255);
+}
+
+describe.runIf(reportBuilt)("matrix tiles (skipped without npm run build)", () => {
+  let harness: Harness;
+  let data: Material;
+  let client: Client;
+
+  beforeAll(async () => {
+    harness = new Harness(await bundleDaemon("daemon-matrix"));
+    data = await material(2);
+    client = await harness.client(await harness.daemon(await harness.home()));
+    await client.attach();
+  });
+
+  afterAll(async () => {
+    await harness.cleanUp();
+    await rm(data.folder, { recursive: true, force: true });
+  });
+
+  const tile = (params: MatrixTileParams): Promise<Tile> => client.ask(MATRIX_TILE, params);
+
+  async function pruned(out: string, more: object): Promise<JobInfo> {
+    const { id } = await client.ask(PRUNE, { recipe: data.recipe(out, more) });
+    return client.reached(id, "done");
+  }
+
+  test.each([
+    ["wanda", "2:4", "layer"],
+    ["sparsegpt", "50%", "global"],
+    ["magnitude", "2:4", "none"],
+  ])(
+    "%s %s, rotation %s: every weight is as important as the run saw it",
+    async (method, sparsity, rotation) => {
+      const job = await pruned(`${method}-${rotation}`, { method, sparsity, rotation });
+      for (const layer of [0, 1]) {
+        for (const role of ROLES) {
+          const { overview, shape } = await client.ask(MATRIX, { id: job.id, layer, role });
+          expect([overview.after.rows, overview.after.cols]).toEqual(shape);
+          for (const side of ["before", "after"] as const) {
+            const exact = await tile({ source: { job: job.id }, layer, role, kind: side });
+            expect(exact).toMatchObject({ shape, exact: true, format: "f32" });
+            const seen = logsOf(overview[side]);
+            const lowest = overview[side].min + toleranceOf(overview[side]);
+            const far = [...floatsOf(exact)].filter(
+              (value, i) =>
+                // What lies at the overview's floor may be anything below.
+                (seen[i] ?? 0) > lowest &&
+                Math.abs(Math.log10(value) - (seen[i] ?? 0)) > toleranceOf(overview[side]),
+            );
+            // Importances near zero are differences of rounded numbers.
+            expect(far.length / seen.length, `${layer} ${role} ${side}`).toBeLessThan(0.01);
+          }
+        }
+      }
+    },
+  );
+
+  test("a part is the same as that part of the whole, for every role", async () => {
+    const job = await pruned("parts", { sparsity: "2:4", method: "wanda" });
+    const source = { job: job.id };
+    for (const role of ROLES) {
+      for (const kind of ["before", "after", "written", "zeros"] as const) {
+        const whole = await tile({ source, layer: 1, role, kind });
+        const [rows, cols] = [[3, 9] as const, [5, 12] as const];
+        const part = await tile({ source, layer: 1, role, kind, rows, cols });
+        expect(part).toMatchObject({ rows, cols, cellRows: 6, cellCols: 7, shape: whole.shape });
+        const size = whole.format === "f32" ? 4 : 1;
+        const [all, some] = [whole, part].map(({ data }) => Buffer.from(data, "base64"));
+        for (let r = 0; r < 6; r++) {
+          const from = ((r + 3) * whole.cellCols + 5) * size;
+          const expected = all?.subarray(from, from + 7 * size);
+          expect(some?.subarray(r * 7 * size, (r + 1) * 7 * size)).toEqual(expected);
+        }
+      }
+    }
+  });
+
+  test("what is written has its zeros where the mask has them, 2 of every 4", async () => {
+    const job = await pruned("mask", { sparsity: "2:4", method: "wanda", dtype: "f32" });
+    const source = { job: job.id };
+    const written = floatsOf(await tile({ source, layer: 0, role: "up", kind: "written" }));
+    const zeros = Buffer.from(
+      (await tile({ source, layer: 0, role: "up", kind: "zeros" })).data,
+      "base64",
+    );
+    expect([...written].map((w) => (w === 0 ? 255 : 0))).toEqual([...zeros]);
+    for (let i = 0; i < zeros.length; i += 4) {
+      expect(zeros.subarray(i, i + 4).filter((z) => z === 255)).toHaveLength(2);
+    }
+  });
+
+  test("an output folder is enough for what was written; importance needs the job's checkpoint", async () => {
+    const job = await pruned("folder", { sparsity: "2:4", method: "wanda" });
+    const output = job.result?.kind === "prune" ? job.result.output : "";
+    expect(existsSync(join(output, "heatmaps"))).toBe(true);
+    const asked = { layer: 0, role: "q" as Role };
+    const byJob = await tile({ source: { job: job.id }, ...asked, kind: "after" });
+    expect(await tile({ source: { output }, ...asked, kind: "after" })).toEqual(byJob);
+    await client.ask({ method: "denoise-rotator/jobs/remove" }, { id: job.id });
+    await tile({ source: { output }, ...asked, kind: "written" });
+    const refused = tile({ source: { output }, ...asked, kind: "after" });
+    await expect(refused).rejects.toMatchObject({ data: { code: "tiles/no-dense" } });
+  });
+
+  test("a layer that is not there, and rows that are not, are refused", async () => {
+    const job = await pruned("refused", { sparsity: "2:4", method: "magnitude" });
+    const source = { job: job.id };
+    const asked = { source, role: "q" as Role, kind: "zeros" as const };
+    await expect(tile({ ...asked, layer: 9 })).rejects.toMatchObject({ data: { kind: "input" } });
+    await expect(tile({ ...asked, layer: 0, rows: [0, 1e6] })).rejects.toMatchObject({
+      data: { code: "tiles/bad-range" },
+    });
+  });
+});

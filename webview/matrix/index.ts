@@ -1,0 +1,13 @@
+/** One matrix to look at: linked plots with tiles by request. Knows nothing of runs, files or the bridge. */
+export { AXES_MARGIN } from "./axes.ts";
+export {
+  Explorer,
+  type Cursor,
+  type ExplorerOptions,
+  type Reading,
+  type ShownCell,
+} from "./explorer.ts";
+export type { PlotSource } from "./source.ts";
+export { decodeTile, type DecodedTile } from "./tile.ts";
+export type { FetchTile, TileStore, WantedTile } from "./tileStore.ts";
+export type { Shape, Viewport } from "./viewport.ts";

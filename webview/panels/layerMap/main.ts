@@ -1,0 +1,150 @@
+/** The layer map page: every matrix of every layer as a cell, while they are pruned; a cell leads to its matrix. */
+import * as z from "zod/mini";
+import { ROLES } from "../../../daemon/vocabulary.ts";
+import {
+  dataTable,
+  FIGURES,
+  type FigureName,
+  h,
+  layerMap,
+  ROTATED_FIGURES,
+  toCsv,
+  UNROTATED_FIGURES,
+} from "../../charts/index.ts";
+import { chartBox, details } from "../../controls/index.ts";
+import type { MatrixId, RunView } from "../../messages.ts";
+import { isRotated } from "../../words.ts";
+import { Bridge } from "../bridge.ts";
+import { createFrame } from "../frame.ts";
+import { MATRIX_COLUMNS, type MatrixRow } from "../layerColumns.ts";
+import { RunStore } from "../runStore.ts";
+import { partsIn, saveButtons } from "../saving.ts";
+
+const stateSchema = z.object({
+  figure: z.string(),
+  layer: z.int(),
+  role: z.enum(ROLES),
+});
+
+const bridge = new Bridge();
+const kept = stateSchema.safeParse(bridge.saved());
+let wished = kept.success ? kept.data.figure : null;
+let selected: MatrixId = kept.success
+  ? { layer: kept.data.layer, role: kept.data.role }
+  : { layer: 0, role: "q" };
+let figures: readonly FigureName[] = [];
+
+const frame = createFrame(bridge, "layerMap", () => selected);
+const progress = h("p", { class: "dr-note", role: "status" });
+const chooser = h("div");
+const map = chartBox((container, width) => {
+  const { run } = store;
+  if (run === null) return;
+  layerMap(
+    container,
+    { layerCount: run.layerCount ?? run.layers.length, layers: run.layers },
+    {
+      width,
+      figure: figure(),
+      selected,
+      onSelect(id) {
+        selected = id;
+        save();
+        map.redraw();
+        bridge.post({ type: "open", view: "matrix", at: id });
+      },
+    },
+  );
+});
+const table = h("div");
+const saving = saveButtons(bridge, {
+  name: () => `${store.run?.title ?? "run"} ${FIGURES[figure()].label}`,
+  parts: () => partsIn(map.element, `${store.run?.title ?? ""}: ${FIGURES[figure()].label}`),
+  csv: () => toCsv(MATRIX_COLUMNS, rowsOf(store.run)),
+});
+saving.classList.add("panel-push");
+
+const figure = (): FigureName =>
+  figures.find((name) => name === wished) ?? figures[0] ?? "sparsity";
+
+function save(): void {
+  bridge.save({ figure: figure(), ...selected });
+}
+
+const store = new RunStore(bridge, {
+  shown(title, at) {
+    frame.title(title);
+    if (at !== null) selected = at;
+    save();
+    map.redraw();
+  },
+  loading() {
+    frame.loading("Asking for the run");
+  },
+  failed(error) {
+    frame.failed("This run cannot be shown.", error, () => {
+      store.load();
+    });
+  },
+  changed(run, previous) {
+    frame.title(run.title);
+    if (run.job?.evaluation != null) {
+      frame.empty(
+        "There are no layers here.",
+        "This job measures a perplexity and prunes nothing.",
+      );
+      return;
+    }
+    if (!map.element.isConnected) {
+      frame.show(
+        h("div", { class: "panel-toolbar" }, chooser, saving),
+        progress,
+        map.element,
+        details("Show as a table", table),
+      );
+    }
+    if (previous?.recipe !== run.recipe || figures.length === 0) choose(run);
+    progress.textContent = progressText(run);
+    progress.hidden = progress.textContent === "";
+    if (previous?.layers !== run.layers || previous.layerCount !== run.layerCount) {
+      map.redraw();
+      dataTable(
+        table,
+        { columns: MATRIX_COLUMNS, rows: rowsOf(run) },
+        { caption: "Every pruned matrix", sortable: true },
+      );
+    }
+  },
+  removed() {
+    frame.empty("This run was removed.", "It is no longer in the history of the daemon.");
+  },
+});
+
+function choose({ recipe }: RunView): void {
+  figures = recipe !== null && !isRotated(recipe) ? UNROTATED_FIGURES : ROTATED_FIGURES;
+  const select = h(
+    "select",
+    { class: "page-select" },
+    ...figures.map((value) => h("option", { value }, FIGURES[value].label)),
+  );
+  select.value = figure();
+  select.addEventListener("change", () => {
+    wished = select.value;
+    save();
+    map.redraw();
+  });
+  chooser.replaceChildren(h("label", { class: "page-field" }, "Colour by ", select));
+}
+
+function progressText({ job, layers, layerCount }: RunView): string {
+  if (job === null || layerCount === null || layers.length >= layerCount) {
+    return "Enter or a click on a cell opens its matrix.";
+  }
+  const goesOn = job.state === "running" || job.state === "queued";
+  return `${layers.length} of ${layerCount} layers are done${goesOn ? "; the others appear as they are" : ""}. Enter or a click on a cell opens its matrix.`;
+}
+
+const rowsOf = (run: RunView | null): MatrixRow[] =>
+  (run?.layers ?? []).flatMap(({ index, matrices }) =>
+    ROLES.map((role) => ({ layer: index, role, ...matrices[role] })),
+  );

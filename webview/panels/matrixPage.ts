@@ -1,0 +1,108 @@
+/**
+ * What the pages of one matrix share: which matrix is chosen, its report fetched when that changes, and the page's
+ * states until there is one.
+ */
+import type { MatrixReport } from "../../daemon/report.ts";
+import type { MatrixId, RunView } from "../messages.ts";
+import type { Bridge } from "./bridge.ts";
+import { RequestError } from "./bridge.ts";
+import { createFrame, type Frame } from "./frame.ts";
+import { MatrixPicker, startingMatrix } from "./matrixPicker.ts";
+import { RunStore } from "./runStore.ts";
+
+export interface MatrixPage {
+  /** Called once, when there is a matrix to show; the elements are the page's content. */
+  readonly build: (picker: MatrixPicker) => readonly Node[];
+  readonly show: (matrix: MatrixReport, id: MatrixId, run: RunView) => void;
+  /** Keeps the choice. */
+  readonly save: (id: MatrixId) => void;
+}
+
+export function runMatrixPage(
+  bridge: Bridge,
+  view: "matrix" | "distribution",
+  kept: MatrixId | null,
+  page: MatrixPage,
+): void {
+  let asked = kept;
+  let shown: MatrixId | null = null;
+  let picker: MatrixPicker | null = null;
+  let request: AbortController | null = null;
+  const frame = createFrame(bridge, view, () => shown ?? asked);
+
+  const store = new RunStore(bridge, {
+    shown(title, at) {
+      frame.title(title);
+      if (at !== null) asked = at;
+      const { run } = store;
+      if (at !== null && run !== null) open(run, at);
+    },
+    loading() {
+      frame.loading("Asking for the run");
+    },
+    failed(error) {
+      frame.failed("This run cannot be shown.", error, () => {
+        store.load();
+      });
+    },
+    changed(run) {
+      frame.title(run.title);
+      if (shown !== null) {
+        picker?.update(run, shown);
+        return;
+      }
+      const first = startingMatrix(run, asked);
+      if (first !== null) open(run, first);
+      else waiting(frame, run);
+    },
+    removed() {
+      frame.empty("This run was removed.", "It is no longer in the history of the daemon.");
+    },
+  });
+
+  function open(run: RunView, id: MatrixId): void {
+    if (!run.layers.some(({ index }) => index === id.layer)) return;
+    if (picker === null) {
+      picker = new MatrixPicker(id, (chosen) => {
+        if (store.run !== null) open(store.run, chosen);
+      });
+      frame.show(...page.build(picker));
+    }
+    shown = id;
+    picker.update(run, id);
+    page.save(id);
+    request?.abort();
+    const own = (request = new AbortController());
+    bridge.request("matrix", { layer: id.layer, role: id.role }, own.signal).then(
+      (matrix) => {
+        // A later choice has aborted this one.
+        if (!own.signal.aborted) page.show(matrix, id, run);
+      },
+      (error: unknown) => {
+        if (error instanceof RequestError && error.code === "cancelled") return;
+        picker = null;
+        shown = null;
+        frame.failed(`Layer ${id.layer} · ${id.role} cannot be shown.`, error, () => {
+          open(run, id);
+        });
+      },
+    );
+  }
+}
+
+function waiting(frame: Frame, { job }: RunView): void {
+  const goesOn = job !== null && (job.state === "queued" || job.state === "running");
+  if (goesOn) {
+    frame.empty(
+      "No layer is finished yet.",
+      "The first pictures come as soon as layer 0 is rotated and pruned; this page follows the run.",
+    );
+  } else {
+    frame.empty(
+      "There is no finished layer to look at.",
+      job?.resumable === true
+        ? "The run ended before its first layer was done. Resume it from the Run page."
+        : "This run pruned no layer.",
+    );
+  }
+}

@@ -1,0 +1,54 @@
+/** The buttons that save what a page shows: as SVG, as PNG, and its numbers as CSV. */
+import { h } from "../charts/index.ts";
+import type { Bridge } from "./bridge.ts";
+import { button } from "./button.ts";
+import { picturePng, pictureSvg, type PicturePart } from "./picture.ts";
+
+export interface Savable {
+  /** File name without its ending. */
+  readonly name: () => string;
+  readonly parts: () => readonly PicturePart[];
+  readonly csv: () => string;
+}
+
+export function saveButtons(bridge: Bridge, { name, parts, csv }: Savable): HTMLElement {
+  const fileName = (ending: string): string =>
+    `${name()
+      .replace(/[^\w.,=() -]+/g, "-")
+      .slice(0, 100)}.${ending}`;
+  return h(
+    "div",
+    { class: "panel-group", role: "group", "aria-label": "Save" },
+    h("span", { class: "panel-label" }, "Save"),
+    button({
+      label: "PNG",
+      onClick: () => {
+        void picturePng(parts()).then((data) => {
+          bridge.post({ type: "save", name: fileName("png"), encoding: "base64", data });
+        });
+      },
+    }),
+    button({
+      label: "SVG",
+      onClick: () => {
+        const data = pictureSvg(parts());
+        bridge.post({ type: "save", name: fileName("svg"), encoding: "utf8", data });
+      },
+    }),
+    button({
+      label: "CSV",
+      onClick: () => {
+        bridge.post({ type: "save", name: fileName("csv"), encoding: "utf8", data: csv() });
+      },
+    }),
+  );
+}
+
+/** The charts inside an element as parts of a picture, titled by the nearest heading given. */
+export function partsIn(container: ParentNode, title: string): PicturePart[] {
+  return [
+    ...container.querySelectorAll<SVGSVGElement>("svg.dr-svg[role=img], svg.dr-svg[role=grid]"),
+  ]
+    .filter((svg) => svg.clientHeight > 40)
+    .map((svg, i) => ({ title: i === 0 ? title : "", svg }));
+}

@@ -1,0 +1,180 @@
+/**
+ * Schemas of a run's report and its parts. `satisfies` ties each to the types of `daemon/report.ts`, so a field that is
+ * added there and not here does not compile.
+ */
+import * as z from "zod/mini";
+import type {
+  Fallback,
+  Histogram,
+  LayerReport,
+  MatrixReport,
+  Overview,
+  PerplexityRow,
+  Recipe,
+  RunReport,
+  SparsityProfile,
+} from "../../daemon/report.ts";
+import { OBJECTIVES, PRUNE_METHODS, ROLES, type Pattern } from "../../daemon/vocabulary.ts";
+
+export type Schema<T> = z.ZodMiniType<T>;
+
+/** Infinity and NaN do not survive JSON: an infinite perplexity arrives as `null`. */
+export const measured = z.pipe(
+  z.union([z.null(), z.number(), z.literal(Number.POSITIVE_INFINITY)]),
+  z.transform((v: number | null) => v ?? Number.POSITIVE_INFINITY),
+);
+export const number = z.number();
+export const text = z.string();
+export const natural = z.int().check(z.nonnegative());
+
+export const pattern = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("nm"), keep: natural, of: natural }),
+  z.object({ kind: z.literal("unstructured"), share: number }),
+]) satisfies Schema<Pattern>;
+
+const rotation = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("layer") }),
+  z.object({ kind: z.literal("every"), layers: natural }),
+  z.object({ kind: z.literal("global") }),
+  z.object({ kind: z.literal("none") }),
+]);
+
+const profile = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("uniform") }),
+  z.object({ kind: z.literal("owl") }),
+  z.object({ kind: z.literal("file"), ratios: z.array(number) }),
+]) satisfies Schema<SparsityProfile>;
+
+export const recipe = z.object({
+  method: z.enum(PRUNE_METHODS),
+  pattern,
+  profile,
+  rotation,
+  objective: z.enum(OBJECTIVES),
+  steps: natural,
+  regroup: z.boolean(),
+  learningRate: number,
+  damping: number,
+  blockSize: natural,
+  samples: natural,
+  seqLen: natural,
+  sampling: z.enum(["random", "sequential"]),
+  seed: number,
+  dtype: z.enum(["keep", "bf16", "f16", "f32"]),
+}) satisfies Schema<Recipe>;
+
+const overview = z
+  .object({
+    rows: natural,
+    cols: natural,
+    unit: z.enum(["log10-importance", "pruned-fraction"]),
+    min: number,
+    max: number,
+    data: text,
+  })
+  .check(
+    z.refine((o) => base64Bytes(o.data) === o.rows * o.cols, {
+      error: "the overview's data is not rows × cols bytes",
+    }),
+  ) satisfies Schema<Overview>;
+
+const histogram = z
+  .object({ min: number, max: number, kept: z.array(natural), pruned: z.array(natural) })
+  .check(
+    z.refine((hist) => hist.kept.length === hist.pruned.length, {
+      error: "the histogram's kept and pruned bins differ in number",
+    }),
+  ) satisfies Schema<Histogram>;
+
+export const beforeAfter = z.object({ before: number, after: number });
+
+/** A matrix's figures, without its pictures. */
+const matrixFigures = {
+  shape: z.tuple([natural, natural]),
+  zeros: natural,
+  sparsity: number,
+  entropy: beforeAfter,
+  prunedMass: beforeAfter,
+};
+export const matrixSummary = z.object(matrixFigures) satisfies Schema<
+  Omit<MatrixReport, "overview" | "histogram">
+>;
+
+export const matrixReport = z.object({
+  ...matrixFigures,
+  overview: z.object({ before: overview, after: overview, mask: overview }),
+  histogram: z.object({ before: histogram, after: histogram }),
+}) satisfies Schema<MatrixReport>;
+
+/** A layer's figures beside those of its matrices. */
+export const layerFigures = {
+  index: natural,
+  entropy: beforeAfter,
+  prunedMass: beforeAfter,
+  curve: z.array(z.object({ step: natural, objective: z.enum(OBJECTIVES), loss: number })),
+};
+const layer = z.object({
+  ...layerFigures,
+  matrices: z.record(z.enum(ROLES), matrixReport),
+}) satisfies Schema<LayerReport>;
+
+export const perplexityRow = z.object({
+  label: z.enum(["dense", "pruned", "rotated + pruned"]),
+  perplexity: measured,
+  tokens: natural,
+  windows: natural,
+  seqLen: natural,
+  textSha256: text,
+}) satisfies Schema<PerplexityRow>;
+
+export const fallback = z.object({
+  layer: number,
+  role: z.enum([...ROLES, "rotation"]),
+  what: text,
+}) satisfies Schema<Fallback>;
+
+export const runReport = z.object({
+  schema: z.literal("denoise-rotator/report@1"),
+  version: text,
+  source: z.object({
+    name: text,
+    modelType: text,
+    layers: natural,
+    parameters: natural,
+    fingerprint: text,
+  }),
+  device: text,
+  recipe,
+  calibration: z.object({
+    files: z.array(z.object({ name: text, sha256: text, bytes: natural })),
+    tokens: natural,
+  }),
+  layers: z.array(layer),
+  ratios: z.nullable(z.array(number)),
+  total: z.object({
+    prunable: natural,
+    zeros: natural,
+    sparsity: number,
+    bytes: natural,
+    boundaryParameters: natural,
+    packedBytes: number,
+  }),
+  perplexity: z.array(perplexityRow),
+  selfTest: z.object({
+    maxAbsDifference: number,
+    maxAbsLogit: number,
+    tolerance: number,
+    reopened: z.object({
+      tensors: natural,
+      zeros: natural,
+      maxAbsDifference: number,
+      tolerance: number,
+    }),
+  }),
+  fallbacks: z.array(fallback),
+}) satisfies Schema<RunReport>;
+
+function base64Bytes(data: string): number {
+  const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0;
+  return (data.length / 4) * 3 - padding;
+}
