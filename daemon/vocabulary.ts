@@ -34,6 +34,10 @@ export const PRUNE_GROUPS: readonly (readonly Role[])[] = [
 export const PRUNE_METHODS = ["magnitude", "wanda", "sparsegpt"] as const;
 export type PruneMethod = (typeof PRUNE_METHODS)[number];
 
+/** `model_type` of the families that can be pruned; `model/architectures.ts` has a row for each. */
+export const MODEL_TYPES = ["llama", "qwen2", "qwen3", "mistral", "phi3"] as const;
+export type ModelType = (typeof MODEL_TYPES)[number];
+
 export const OBJECTIVES = ["pruned-mass", "entropy"] as const;
 export type Objective = (typeof OBJECTIVES)[number];
 

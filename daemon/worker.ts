@@ -57,7 +57,8 @@ async function doWork(work: Work): Promise<void> {
 
 const memoryNow = () => ({
   hostBytes: process.memoryUsage.rss(),
-  deviceBytes: tf.memory().numBytes,
+  // `tf.memory()` asks the device, and throws while that one is being opened.
+  deviceBytes: tf.engine().state.numBytes,
 });
 
 async function resultOf(work: Work, listener: RunListener): Promise<JobResult> {

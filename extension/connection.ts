@@ -23,6 +23,7 @@ import {
 } from "../daemon/connect.ts";
 import { RECIPE_SUFFIX, type RequestSender } from "../daemon/protocol.ts";
 import type { Connect } from "./daemonClient.ts";
+import { notAnswering } from "./errors.ts";
 import { readSettings } from "./settings.ts";
 
 export interface Connected extends RequestSender {
@@ -54,7 +55,7 @@ export const connectTo =
         onNotification(method, params);
       });
     }
-    await client.start();
+    await started(client, pid);
     client.onDidChangeState(({ newState }) => {
       if (newState !== State.Stopped) return;
       channel.warn(`The connection to the daemon (process ${pid}) is closed`);
@@ -69,6 +70,26 @@ export const connectTo =
       dispose: () => client.dispose(),
     };
   };
+
+const ANSWER_WITHIN_MS = 15_000;
+
+/** @throws DaemonError daemon/not-answering where the process is there but hangs */
+async function started(client: LanguageClient, pid: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(notAnswering(pid));
+    }, ANSWER_WITHIN_MS);
+  });
+  try {
+    await Promise.race([client.start(), late]);
+  } catch (error) {
+    void client.dispose().catch(() => undefined);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 async function addressOf(
   extension: Uri,

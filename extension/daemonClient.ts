@@ -96,9 +96,12 @@ export class ReconnectingClient implements DaemonClient, Disposable {
   }
 
   async #connected(): Promise<Connected> {
-    const connection = (await this.#connection?.catch(() => null)) ?? (await this.#open(true));
-    if (connection === null) throw new Error("a daemon that may be started is started");
-    return connection;
+    for (;;) {
+      // Who comes while a connection is being made waits for it, but need not share its fate: it may only have looked.
+      const pending = this.#connection;
+      const connection = pending ? await pending.catch(() => null) : await this.#open(true);
+      if (connection) return connection;
+    }
   }
 
   #open(mayStart: boolean): Promise<Connected | null> {

@@ -21,6 +21,13 @@ export class DaemonError extends Error {
   }
 }
 
+export const notAnswering = (pid: number): DaemonError =>
+  new DaemonError(
+    "daemon/not-answering",
+    "failed",
+    `The daemon (process ${pid}) does not answer. If it hangs, end that process and try again; runs can be resumed.`,
+  );
+
 /** From whatever a JSON-RPC library, or the search for the daemon, throws. */
 export function daemonErrorOf(error: unknown): DaemonError {
   if (error instanceof DaemonError) return error;

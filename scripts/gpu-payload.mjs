@@ -12,6 +12,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -23,18 +24,20 @@ import { EXTERNAL, LOADER, NODE_BANNER } from "./bundling.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const folder = path.join(root, ".gpu");
-const stage = path.join(folder, "stage");
+const stage = path.join(root, ".cache", "gpu-stage");
 const dist = path.join(stage, "dist");
 const MOST_BYTES = 45 * 2 ** 20;
 
 run(process.execPath, ["scripts/build.mjs", "kernels", "report", "cli"]);
 rmSync(stage, { recursive: true, force: true });
+mkdirSync(folder, { recursive: true });
 mkdirSync(path.join(stage, "node_modules/@koromix"), { recursive: true });
 for (const name of readdirSync(path.join(root, "dist"))) {
   if (/^(cli|worker|report)\.(js|css)$|\.wasm$/.test(name))
     cpSync(path.join(root, "dist", name), path.join(dist, name));
 }
 cpSync(path.join(root, "package.json"), path.join(stage, "package.json"));
+cpSync(path.join(root, "media/modeling"), path.join(stage, "media/modeling"), { recursive: true });
 const koffi = path.join(root, "node_modules/koffi");
 for (const name of ["package.json", "index.js", "index.cjs", "src/koffi", "lib"]) {
   const from = path.join(koffi, name);
@@ -69,7 +72,10 @@ if (!existsSync(version) || readFileSync(version, "utf8") !== process.version) {
   });
   writeFileSync(version, process.version);
 }
-run("tar", ["-cJf", path.join(folder, "payload.tar.xz"), "-C", stage, "."]);
+// Whole or not at all: the folder may be on its way to a machine.
+const archive = path.join(root, ".cache", "gpu-payload.tar.xz");
+run("tar", ["-cJf", archive, "-C", stage, "."]);
+renameSync(archive, path.join(folder, "payload.tar.xz"));
 rmSync(stage, { recursive: true });
 const bytes = readdirSync(folder).reduce(
   (sum, name) => sum + statSync(path.join(folder, name)).size,

@@ -13,7 +13,6 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { createVSIX } from "@vscode/vsce";
@@ -34,7 +33,16 @@ const TARGETS = [...Object.keys(DAWN), "portable"];
 
 /** In `dist/`, but not for the extension: the command line is for npm. */
 const NOT_SHIPPED = ["cli.js", "node_modules"];
-const MEDIA = ["icon.png", "activity.svg", "modeling", "recipe", "sample", "walkthrough"];
+const MEDIA = [
+  "icon.png",
+  "activity.svg",
+  "tab-light.svg",
+  "tab-dark.svg",
+  "modeling",
+  "recipe",
+  "sample",
+  "walkthrough",
+];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((target) => !TARGETS.includes(target));
@@ -118,7 +126,7 @@ function koffiBinary(target) {
   const cache = at(".cache/natives", target);
   const fetched = path.join(cache, "node_modules", name);
   if (existsSync(fetched)) return fetched;
-  const { version } = createRequire(import.meta.url)("koffi/package.json");
+  const { version } = JSON.parse(readFileSync(at("node_modules/koffi/package.json"), "utf8"));
   mkdirSync(cache, { recursive: true });
   writeFileSync(path.join(cache, "package.json"), '{ "private": true }');
   // A package for another platform: npm refuses it without force.

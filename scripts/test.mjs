@@ -35,6 +35,7 @@ if (!installPackages()) {
   finish();
 }
 const { findBlas } = await import("./test/blas.mjs");
+const { findNvrtc } = await import("./test/nvrtc.mjs");
 const { softwareVulkan } = await import("./software-vulkan.mjs");
 const { installCodeServer } = await import("./codeServer.mjs");
 
@@ -44,7 +45,8 @@ check("lint", runPackage("eslint/bin/eslint.js", [".", "--max-warnings", "0"]).s
 check("format", runPackage("prettier/bin/prettier.cjs", ["--check", "."]).status === 0);
 const noWorkbench = installCodeServer();
 if (noWorkbench !== null) console.log(`- tests in the workbench are skipped: ${noWorkbench}`);
-if (built) runTests({ ...process.env, ...findBlas(root), ...(await softwareVulkan()) });
+if (built)
+  runTests({ ...process.env, ...findBlas(root), ...findNvrtc(root), ...(await softwareVulkan()) });
 finish();
 
 function runTests(env) {

@@ -104,6 +104,45 @@ test("the webview imports only types of the daemon, from report.ts and vocabular
   expect(wrong).toEqual([]);
 });
 
+describe("webview", () => {
+  /** What a room of the pages may import besides itself; `panels` holds a folder for each page. */
+  const allowed: Readonly<Record<string, readonly string[]>> = {
+    charts: [],
+    controls: ["charts"],
+    schemas: [],
+    messages: ["schemas"],
+    words: ["charts"],
+    matrix: ["charts", "messages"],
+    report: ["charts", "controls", "schemas", "words"],
+    panels: ["charts", "controls", "matrix", "messages", "words"],
+    form: ["charts", "controls", "words"],
+  };
+  const imports = importsUnder("webview").filter(({ to }) => to.startsWith("webview/"));
+  const nameOf = (path: string) => (path.split("/")[1] ?? "").replace(/\.ts$/, "");
+
+  test.each(Object.entries(allowed))("%s imports only %o", (room, others) => {
+    const own = imports.filter(({ from }) => nameOf(from) === room);
+    const wrong = own.filter(({ to }) => nameOf(to) !== room && !others.includes(nameOf(to)));
+    expect(wrong).toEqual([]);
+  });
+
+  test("rooms are entered by their doorway", () => {
+    const doorway = /^webview\/(messages\.ts|words\.ts|schemas\/report\.ts|\w+\/index\.ts)$/;
+    const wrong = imports.filter(
+      ({ from, to }) => nameOf(from) !== nameOf(to) && !doorway.test(to),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("a page does not reach into another", () => {
+    const pageOf = (path: string) => /^webview\/panels\/(\w+)\//.exec(path)?.[1];
+    const wrong = imports.filter(
+      ({ from, to }) => pageOf(to) !== undefined && pageOf(from) !== pageOf(to),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe("extension", () => {
   const imports = importsUnder("extension");
   const inside = (path: string) => path.startsWith("extension/");

@@ -71,19 +71,30 @@ export function verdict(dense: number, pruned: number, rotated: number): string 
   return `Rotation undoes ${format.percent(share, 0)} of the harm that pruning does, measured in log-perplexity.`;
 }
 
-/** Which axes of a matrix the rotation mixes: there, a row or column before is not the same one after. */
-export function rotatedAxes(role: Role): string {
+/** Whether a run may have put the neurons of the FFN into another order: for an N:M pattern, unless it was told not to. */
+export function reordersNeurons({ pattern, regroup, rotation }: Recipe): boolean {
+  return pattern.kind === "nm" && regroup && rotation.kind !== "none";
+}
+
+/**
+ * Which axes of a matrix the rotation mixes: there, a row or column before is not the same one after.
+ * @param reordered neurons stand in another order after rotation
+ */
+export function rotatedAxes(role: Role, reordered: boolean): string {
+  const kept = (axis: "Rows" | "Columns"): string =>
+    reordered ? `${axis} are the same neurons in another order.` : `${axis} stay where they are.`;
   switch (role) {
     case "q":
     case "k":
+      return "Rotation mixes the input columns: column j after rotation is a new direction, not column j before. Rows stay where they are.";
     case "gate":
     case "up":
-      return "Rotation mixes the input columns: column j after rotation is a new direction, not column j before. Rows stay where they are.";
+      return `Rotation mixes the input columns: column j after rotation is a new direction, not column j before. ${kept("Rows")}`;
     case "v":
     case "o":
       return "Rotation mixes rows and columns of this matrix: a cell after rotation is not the same weights as the cell before.";
     case "down":
-      return "Rotation mixes the output rows: row i after rotation is a new direction, not row i before. Columns stay where they are.";
+      return `Rotation mixes the output rows: row i after rotation is a new direction, not row i before. ${kept("Columns")}`;
     default:
       return role satisfies never;
   }

@@ -1,6 +1,8 @@
 /** Doorway of the backends: which machine computes, and the kernels made for this work. */
 export * from "./fused/index.ts";
 export { inFullPrecision } from "./fullPrecision.ts";
+export { hostArray, readInto, uploaded, type HostArray } from "./hostArrays.ts";
+export { batchesInFlight, gpuCount, onGpu } from "./severalGpus.ts";
 export {
   DEVICES,
   type DeviceName,

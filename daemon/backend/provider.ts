@@ -4,8 +4,11 @@
  */
 export const DEVICES = ["cuda", "tensorflow", "webgpu", "wasm"] as const;
 export type DeviceName = (typeof DEVICES)[number];
-/** `cuda:1` is the second NVIDIA GPU, in the order of `denoise-rotator devices`; `cuda` is the first. */
-export type DeviceRequest = "auto" | DeviceName | `cuda:${number}`;
+/**
+ * `cuda:1` is the second NVIDIA GPU, in the order of `denoise-rotator devices`, `cuda:0,1` the first two together;
+ * `cuda` is the first.
+ */
+export type DeviceRequest = "auto" | DeviceName | `cuda:${string}`;
 
 /** One line of `denoise-rotator devices`. */
 export interface DeviceReport {
@@ -35,8 +38,8 @@ export function missing({ why, remedy }: Absence): Pick<DeviceReport, "missing" 
 export interface OpenOptions {
   /** wasm only: hand matrix products to a system BLAS where one is found. Default true. */
   readonly blas?: boolean;
-  /** cuda only: which GPU, counted from 0. Default 0. */
-  readonly ordinal?: number;
+  /** cuda only: which GPUs, counted from 0. Default the first. */
+  readonly ordinals?: readonly number[];
   /** cuda only: how matrix products are computed. Default `tf32`. */
   readonly precision?: "tf32" | "bf16" | "f32";
 }

@@ -59,7 +59,7 @@ function notContained(device: DeviceName): DeviceReport {
 /**
  * Starts a device and makes it TensorFlow.js' global backend.
  *
- * @param request `cuda:1` is a device by name too: the second GPU
+ * @param request `cuda:1` is a device by name too: the second GPU; `cuda:0,1` two of them
  * @throws backend/unavailable when the device asked for is not there; backend/start-failed when it is but does
  *   not start; backend/no-device when `auto` finds none
  */
@@ -69,18 +69,18 @@ export async function openBackend(
   candidates: readonly Candidate[] = CANDIDATES,
 ): Promise<Backend> {
   if (request === "auto") return firstThatStarts(candidates, options);
-  const { device, ordinal } = named(request);
-  return openNamed(candidates, device, ordinal === undefined ? options : { ...options, ordinal });
+  const { device, ordinals } = named(request);
+  return openNamed(candidates, device, ordinals === undefined ? options : { ...options, ordinals });
 }
 
-/** `cuda:1` → cuda, 1 */
+/** `cuda:0,1` → cuda, [0, 1] */
 function named(request: Exclude<DeviceRequest, "auto">): {
   readonly device: DeviceName;
-  readonly ordinal?: number;
+  readonly ordinals?: readonly number[];
 } {
   const device = DEVICES.find((name) => name === request);
   return device === undefined
-    ? { device: "cuda", ordinal: Number(request.slice("cuda:".length)) }
+    ? { device: "cuda", ordinals: request.slice("cuda:".length).split(",").map(Number) }
     : { device };
 }
 

@@ -11,6 +11,7 @@ import * as errors from "./errors.ts";
 import { readError, readFully } from "./fileAccess.ts";
 import { decodeInto } from "./floats.ts";
 import { HandlePool } from "./handlePool.ts";
+import { expectArray } from "./hostMemory.ts";
 
 export interface TensorEntry {
   readonly name: string;
@@ -147,6 +148,7 @@ export class FileCheckpoint implements Checkpoint {
 
     const size = dtypeInfo(dtype).bits / 8;
     const rowElements = rowCount === 0 ? 0 : entry.elements / rowCount;
+    expectArray(4 * (rowEnd - rowStart) * rowElements);
     const out = new Float32Array((rowEnd - rowStart) * rowElements);
     const from = rowStart * rowElements * size;
     const bytes = new Uint8Array(out.buffer);

@@ -24,10 +24,11 @@ const COMPANIONS = [
   /\.(jinja|tiktoken)$/,
   /^(vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece.*\.model)$/,
   // A model's licence travels with every derived model.
-  /^(licen[cs]e|notice|use_policy)(\..*)?$/i,
+  /^(licen[cs]e|notice|use_policy)(\.(md|txt|rst|pdf))?$/i,
 ] as const;
 
-const isCompanion = (name: string): boolean =>
+/** Whether a file of this name belongs to a model beside its weights and `config.json`. */
+export const isCompanionName = (name: string): boolean =>
   !isPickleName(name) &&
   !name.endsWith(".index.json") &&
   COMPANIONS.some((pattern) => pattern.test(name));
@@ -41,7 +42,7 @@ export async function companionFiles(root: string): Promise<readonly CompanionFi
     throw readError(root, cause);
   });
   const found: CompanionFile[] = [];
-  for (const name of names.filter(isCompanion).sort()) {
+  for (const name of names.filter(isCompanionName).sort()) {
     const path = join(root, name);
     const stats = await statIfThere(path);
     if (stats?.isFile()) found.push({ name, path, bytes: stats.size });

@@ -8,7 +8,7 @@
 
 export type { Checkpoint, CheckpointFile, RowRange, TensorEntry } from "./checkpoint.ts";
 export type { CompanionFile } from "./companions.ts";
-export { companionFiles } from "./companions.ts";
+export { companionFiles, isCompanionName } from "./companions.ts";
 export type { DType, DTypeInfo, FloatDType, NumericDType, WeightDType } from "./dtype.ts";
 export {
   DTYPES,
@@ -23,6 +23,7 @@ export { fingerprint } from "./fingerprint.ts";
 export { readFully, writeFully } from "./fileAccess.ts";
 export { decodeFloats, encodeFloats, encodeRounding } from "./floats.ts";
 export { formatBytes } from "./formatBytes.ts";
+export { expectArray, releaseArrays } from "./hostMemory.ts";
 export type { OpenOptions } from "./open.ts";
 export { openCheckpoint } from "./open.ts";
 export { outputError } from "./outputErrors.ts";

@@ -82,14 +82,22 @@ export class CheckpointWriter {
     );
   }
 
-  /** Adds a small file beside the weights (`config.json`, a report), or in a folder of theirs (`heatmaps/…`). */
-  async writeFile(name: string, content: string | Uint8Array): Promise<void> {
+  /**
+   * Adds a file beside the weights (`config.json`, a report), or in a folder of theirs (`heatmaps/…`).
+   * @param content text in pieces where it is long: they are made as they are written
+   */
+  async writeFile(name: string, content: string | Uint8Array | Iterable<string>): Promise<void> {
     this.#assertOpen();
-    const bytes = typeof content === "string" ? Buffer.from(content) : content;
+    const whole = typeof content === "string" || content instanceof Uint8Array;
     await this.#guard(async () => {
       await mkdir(dirname(join(this.staging, name)), { recursive: true });
       await this.#createFile(name, async (handle) => {
-        await writeFully(handle, bytes, 0);
+        let at = 0;
+        for (const piece of whole ? [content] : content) {
+          const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
+          await writeFully(handle, bytes, at);
+          at += bytes.byteLength;
+        }
         await handle.sync();
       });
     });

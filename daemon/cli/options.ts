@@ -28,7 +28,7 @@ import type { Parse } from "./values.ts";
 export type RawOptions = Readonly<Record<string, unknown>>;
 
 const MANY = 1_000_000;
-const DEVICE_NAMES: Readonly<Record<Exclude<DeviceRequest, `cuda:${number}`>, true>> = {
+const DEVICE_NAMES: Readonly<Record<Exclude<DeviceRequest, `cuda:${string}`>, true>> = {
   auto: true,
   cuda: true,
   tensorflow: true,
@@ -37,8 +37,8 @@ const DEVICE_NAMES: Readonly<Record<Exclude<DeviceRequest, `cuda:${number}`>, tr
 };
 const deviceName = oneOf(...(Object.keys(DEVICE_NAMES) as DeviceRequest[]));
 const device: Parse<DeviceRequest> = (flag, text) => {
-  const gpu = /^cuda:(\d{1,2})$/.exec(text);
-  return gpu ? `cuda:${Number(gpu[1])}` : deviceName(flag, text);
+  const gpus = /^cuda:(\d{1,2}(?:,\d{1,2})*)$/.exec(text)?.[1];
+  return gpus === undefined ? deviceName(flag, text) : `cuda:${gpus}`;
 };
 
 export interface PruneRequest {

@@ -59,7 +59,7 @@ export function createProgram(
 }
 
 const DEVICE =
-  "auto, cuda (cuda:1 is the second GPU), tensorflow, webgpu or wasm (default auto: the best there is)";
+  "auto, cuda (cuda:1 the second GPU, cuda:0,1 two), tensorflow, webgpu or wasm (default auto: the best there is)";
 const json = () => new Option("--json", "print one JSON object on stdout and nothing else there");
 
 function addPrune(program: Command, actions: Actions): void {

@@ -3,6 +3,7 @@
  * can run code when opened, nor Python, nor the same weights in other formats.
  */
 import { z } from "zod";
+import { isCompanionName } from "../checkpoint/index.ts";
 import * as errors from "./errors.ts";
 import type { Subject } from "./errors.ts";
 import type { HubFile } from "./repository.ts";
@@ -14,15 +15,6 @@ const INDEX = "model.safetensors.index.json";
 /** Plain names only: what is left means the same as a path, in an address and on every file system. */
 const PLAIN = /^\w[\w.+-]*$/;
 const PICKLE = /\.(bin|pt|pth|ckpt|pkl|pickle)$/i;
-
-/** As an output of ours carries them on (`companions.ts` of the checkpoint room), and `config.json`. */
-const BESIDE_WEIGHTS = [
-  /^(config|generation_config|special_tokens_map|added_tokens|chat_template)\.json$/,
-  /^tokenizer.*\.(json|model|txt|tiktoken)$/i,
-  /\.(jinja|tiktoken)$/,
-  /^(vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece.*\.model)$/,
-  /^(licen[cs]e|notice|use_policy)(\.(md|txt|rst|pdf))?$/i,
-] as const;
 
 export interface Wanted {
   /** The shard index, which has to be read before the weights are known. */
@@ -37,7 +29,7 @@ export function wantedFiles(subject: Subject, listed: readonly HubFile[]): Wante
   const files = listed.filter(({ path }) => PLAIN.test(path));
   const named = (name: string) => files.find(({ path }) => path === name);
   if (named(CONFIG) === undefined) throw errors.noConfig(subject);
-  const beside = files.filter(({ path }) => BESIDE_WEIGHTS.some((pattern) => pattern.test(path)));
+  const beside = files.filter(({ path }) => path === CONFIG || isCompanionName(path));
 
   // The order of preference is that of transformers and of the checkpoint room.
   const single = named(SINGLE);

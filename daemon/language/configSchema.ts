@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { omit } from "../omit.ts";
+import { MODEL_TYPES } from "../vocabulary.ts";
 
 const size = z.int().min(1);
 const key = (text: string) => ({ markdownDescription: text });
@@ -14,8 +15,7 @@ const configSchema = z
       .string()
       .meta(
         key(
-          "**Architecture.** `llama`, `qwen2` and `mistral` can be pruned (Llama 2 and 3, Qwen2 and 2.5, Mistral). Any other " +
-            "can be inspected.",
+          `**Architecture.** ${MODEL_TYPES.map((name) => `\`${name}\``).join(", ")} can be pruned. Any other can be inspected.`,
         ),
       ),
     hidden_size: size.meta(

@@ -77,7 +77,9 @@ function missingFiles(recipe: RecipeFile, folder: string): (readonly [string, st
     ...listOf(evaluation?.text ?? []).map((file, i) => [`evaluation.text.${i}`, file] as const),
     ...(tasks?.data === undefined ? [] : [["tasks.data", tasks.data] as const]),
   ];
-  return named.filter(([, file]) => !isTextName(file)).filter(([, file]) => !existsSync(resolve(folder, file)));
+  return named
+    .filter(([, file]) => !isTextName(file))
+    .filter(([, file]) => !existsSync(resolve(folder, file)));
 }
 
 /** The options an error is about, the likeliest first. */

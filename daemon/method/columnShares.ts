@@ -4,9 +4,9 @@ import { importance } from "./columnWeights.ts";
 import type { Columns } from "./regroup.ts";
 
 /** Rows looked at, at most: evenly spread ones stand for all … */
-const ROWS = 1024;
+export const ROWS = 1024;
 /** … and fewer of very wide matrices, shares in all. */
-const SHARES = 2 ** 23;
+export const SHARES = 2 ** 23;
 
 /** A matrix `[rows, columns]` with its column weights `[columns]`. */
 export interface Weighted {

@@ -25,6 +25,7 @@ import {
   addProduct,
   entropyObjective,
   prunedMassObjective,
+  searchProduct,
   type ObjectiveValue,
 } from "../backend/index.ts";
 import type { LayerShape, Pattern } from "../vocabulary.ts";
@@ -116,19 +117,19 @@ function evaluateLayer(
         : prunedMassObjective(y, weights, pattern, criterion.temperature);
 
     const ofV = tf.tidy(() => {
-      const half: tf.Tensor2D = tf.matMul(matrices.v, r1);
+      const half = searchProduct(matrices.v, r1);
       const { loss, gradW, gradC } = value(turnValueRows(half, r2), c.qkv.c, ENTROPY_AXES.v);
       const g = tf.reshape(gradW, [kvHeads, headDim, d]);
       const gHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2, g), half.shape);
       return {
         loss,
         gradC,
-        gradR1: tf.matMul<tf.Tensor2D>(matrices.v, gHalf, true, false),
+        gradR1: searchProduct(matrices.v, gHalf, true, false),
         gradR2: tf.matMul<tf.Tensor3D>(tf.reshape(half, g.shape), g, false, true),
       };
     });
     const ofO = tf.tidy(() => {
-      const half: tf.Tensor2D = tf.matMul(matrices.o, r1, true, false);
+      const half = searchProduct(matrices.o, r1, true, false);
       const { loss, gradW, gradC } = value(turnHeadColumns(half, r2h), c.o.c, ENTROPY_AXES.o);
       const g = tf.transpose(tf.reshape(gradW, [d, heads, headDim]), [1, 0, 2]);
       const gHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2h, g, false, true), half.shape);
@@ -140,14 +141,14 @@ function evaluateLayer(
       };
     });
     const ofDown: Part = tf.tidy(() => {
-      const y: tf.Tensor2D = tf.matMul(r1, matrices.down, true, false);
+      const y = searchProduct(r1, matrices.down, true, false);
       const { loss, gradW, gradC } = value(y, c.down.c, ENTROPY_AXES.down);
       return { loss, gradC, gradR1: addProduct(ofO.gradR1, matrices.down, gradW, false, true) };
     });
     let gradR1 = ofDown.gradR1;
     const streamed = (w: tf.Tensor2D, weights: tf.Tensor1D): Part => {
       const part = tf.tidy(() => {
-        const { loss, gradW, gradC } = value(tf.matMul(w, r1), weights, ENTROPY_AXES.q);
+        const { loss, gradW, gradC } = value(searchProduct(w, r1), weights, ENTROPY_AXES.q);
         return { loss, gradC, gradR1: addProduct(gradR1, w, gradW, true, false) };
       });
       gradR1 = part.gradR1;

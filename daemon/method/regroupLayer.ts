@@ -15,7 +15,7 @@ import { foldRotation } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
 
 /** Comparisons for each of the three orders, at most: a tenth of a second each. */
-const EFFORT = 4e8;
+export const EFFORT = 4e8;
 
 export interface Regrouping {
   /** With its columns reordered; owned by the caller. */

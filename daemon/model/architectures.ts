@@ -4,7 +4,7 @@
  * queries and keys are normed, and which layers attend through a sliding window. Everything else (RMSNorm before
  * attention and FFN, RoPE, grouped-query attention, SwiGLU) is common to them. SmolLM and TinyLlama are `llama`.
  */
-import type { Role } from "../vocabulary.ts";
+import type { ModelType, Role } from "../vocabulary.ts";
 import type { RawConfig } from "./config.ts";
 
 /** Projections that read the same input, stored as one tensor, the rows of the roles one below the other. */
@@ -45,7 +45,7 @@ function qwenWindow(c: RawConfig, layer: number): number | null {
   return slides ? window : null;
 }
 
-export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+const TABLE: Readonly<Record<ModelType, Architecture>> = {
   llama: {
     defaultKvHeads: (heads) => heads,
     defaultHeadDim: null,
@@ -107,4 +107,5 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   },
 };
 
-export const SUPPORTED_MODEL_TYPES = Object.keys(ARCHITECTURES);
+/** By `model_type`, whatever a config says. */
+export const ARCHITECTURES: Readonly<Record<string, Architecture>> = TABLE;

@@ -3,8 +3,8 @@
  * (`rope_theta`, `rope_scaling`, `torch_dtype`) and 5 (`rope_parameters`, `dtype`, `layer_types`).
  */
 import { z } from "zod";
-import type { LayerShape, Role } from "../vocabulary.ts";
-import { ARCHITECTURES, SUPPORTED_MODEL_TYPES, type FusedModule } from "./architectures.ts";
+import { MODEL_TYPES, type LayerShape, type Role } from "../vocabulary.ts";
+import { ARCHITECTURES, type FusedModule } from "./architectures.ts";
 import { badConfig, unsupportedArchitecture, unsupportedFeature } from "./errors.ts";
 import { refusalReason } from "./refused.ts";
 import { ropeSchema, type RopeConfig } from "./rope.ts";
@@ -80,7 +80,7 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   const architecture = ARCHITECTURES[modelType];
   if (!architecture) {
     const reason = refusalReason(modelType, typed.data);
-    throw unsupportedArchitecture(modelType, SUPPORTED_MODEL_TYPES, reason);
+    throw unsupportedArchitecture(modelType, MODEL_TYPES, reason);
   }
 
   const parsed = rawSchema.safeParse(json);

@@ -1,5 +1,5 @@
 /** The model room: what a checkpoint is (config, roles, tensors) and its forward pass, layer by layer. */
-export { ARCHITECTURES, SUPPORTED_MODEL_TYPES } from "./architectures.ts";
+export { ARCHITECTURES } from "./architectures.ts";
 export { parseConfig, ROTATED_MODEL_TYPE, type ModelConfig } from "./config.ts";
 export {
   decoderLayer,

@@ -1,11 +1,13 @@
 /**
  * The residual stream of all calibration (or evaluation) windows at one layer boundary, `[windows, T, d]` float32 in
  * a file: activations never live on the device or in memory as a whole, only the batch at work does. A file carries
- * its final name only when it is complete and on disk, so that a resumed run can trust it.
+ * its final name only when it is complete and on disk, so that a resumed run can trust it. It can be read before: the
+ * disk takes longer over some gigabytes than a GPU over a layer.
  */
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { outputError, readFully, writeFully } from "../checkpoint/index.ts";
+import { hostArray, uploaded } from "../backend/index.ts";
+import { expectArray, outputError, readFully, writeFully } from "../checkpoint/index.ts";
 
 export interface StreamShape {
   readonly windows: number;
@@ -18,19 +20,27 @@ export const streamBytes = (s: StreamShape) => s.windows * floatsPerWindow(s) * 
 
 export interface StreamReader {
   readonly shape: StreamShape;
-  /** Windows `from … from + count − 1`, `count · T · d` floats. */
-  read(from: number, count: number): Promise<Float32Array>;
+  /**
+   * Windows `from … from + count − 1`, `count · T · d` floats.
+   * @param into where to; at least that many, of which the first are returned. A new array by default
+   */
+  read(from: number, count: number, into?: Float32Array): Promise<Float32Array>;
+  /** The file is on disk under its name. Rejects with checkpoint/disk-full and its kin. */
+  readonly durable: Promise<void>;
+  /** Waits for {@link durable}, but does not tell its failure. */
   close(): Promise<void>;
 }
 
 export interface StreamWriter {
   readonly shape: StreamShape;
-  /** Comes back before `values` are written; they must not change any more. */
+  /** Comes back when the values before these are written: `values` must not change until then. */
   write(from: number, values: Float32Array): Promise<void>;
+  /** All values are written. */
+  written(): Promise<void>;
 }
 
 interface PendingStream extends StreamWriter {
-  /** Makes the file durable under its name and readable. */
+  /** Makes the file readable, and in the background durable under its name. */
   commit(): Promise<StreamReader>;
   abort(): Promise<void>;
 }
@@ -39,7 +49,12 @@ interface PendingStream extends StreamWriter {
 export async function openStream(path: string, shape: StreamShape): Promise<StreamReader | null> {
   const found = await stat(path).catch(() => null);
   if (found?.size !== streamBytes(shape)) return null;
-  return reader(await open(path, "r"), shape);
+  return reader(await open(path, "r"), shape, Promise.resolve());
+}
+
+export interface StreamOptions {
+  /** Nobody resumes from it: it need not outlive the machine's power. Default false. */
+  readonly scratch?: boolean;
 }
 
 /**
@@ -51,8 +66,9 @@ export async function writeStream(
   path: string,
   shape: StreamShape,
   work: (target: StreamWriter) => Promise<void>,
+  options: StreamOptions = {},
 ): Promise<StreamReader> {
-  const target = await createStream(path, shape);
+  const target = await createStream(path, shape, options);
   try {
     await work(target);
     return await target.commit();
@@ -66,7 +82,11 @@ export async function writeStream(
 const FLUSH_BYTES = 256 << 20;
 
 /** The caller commits or aborts it. */
-async function createStream(path: string, shape: StreamShape): Promise<PendingStream> {
+async function createStream(
+  path: string,
+  shape: StreamShape,
+  { scratch = false }: StreamOptions,
+): Promise<PendingStream> {
   const partial = `${path}.partial`;
   const handle = await guarded(path, shape, () => open(partial, "w+"));
   /** The write under way, and the flush; one of each, so that the machine computes meanwhile. */
@@ -95,16 +115,20 @@ async function createStream(path: string, shape: StreamShape): Promise<PendingSt
       // Its error is the next caller's; until there is one it is not unhandled.
       writing.catch(() => undefined);
       unflushed += bytes.byteLength;
-      if (unflushed >= FLUSH_BYTES && !flushing) flush();
+      if (!scratch && unflushed >= FLUSH_BYTES && !flushing) flush();
     },
+    written: () => writing,
     async commit() {
       await writing;
-      await flushing;
-      await guarded(path, shape, async () => {
-        await handle.sync();
+      const durable = guarded(path, shape, async () => {
+        await flushing;
+        if (!scratch) await handle.sync();
         await rename(partial, path);
       });
-      return reader(handle, shape);
+      // Its failure is told to whoever waits for it, when he does.
+      durable.catch(() => undefined);
+      if (scratch) await durable;
+      return reader(handle, shape, durable);
     },
     async abort() {
       await writing.catch(() => undefined);
@@ -115,18 +139,28 @@ async function createStream(path: string, shape: StreamShape): Promise<PendingSt
   };
 }
 
-function reader(handle: FileHandle, shape: StreamShape): StreamReader {
+function reader(handle: FileHandle, shape: StreamShape, durable: Promise<void>): StreamReader {
   return {
     shape,
-    async read(from, count) {
-      const values = new Float32Array(count * floatsPerWindow(shape));
-      const bytes = new Uint8Array(values.buffer);
+    durable,
+    async read(from, count, into) {
+      const length = count * floatsPerWindow(shape);
+      const values = into?.subarray(0, length) ?? newArray(length);
+      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
       const got = await readFully(handle, bytes, from * floatsPerWindow(shape) * 4);
       if (got < bytes.length) throw new RangeError(`windows ${from}+${count} lie past the stream`);
       return values;
     },
-    close: () => handle.close(),
+    async close() {
+      await durable.catch(() => undefined);
+      await handle.close();
+    },
   };
+}
+
+function newArray(length: number): Float32Array {
+  expectArray(4 * length);
+  return new Float32Array(length);
 }
 
 async function guarded<T>(path: string, shape: StreamShape, work: () => Promise<T>): Promise<T> {
@@ -166,7 +200,13 @@ export async function eachBatch(
   }
 }
 
-/** {@link eachBatch} over a stream; the next batch is read while `work` is at the one before. */
+/** Arrays that batches are read into by turns: one at work, one leaving for the device, one being filled. */
+const ARRAYS = 3;
+
+/**
+ * {@link eachBatch} over a stream; the next batch is read while `work` is at the one before. `values` are the batch's
+ * only until `work` is done with it, and so are tensors made of them.
+ */
 export async function eachStreamed(
   stream: StreamReader,
   perBatch: number,
@@ -174,9 +214,18 @@ export async function eachStreamed(
   work: (values: Float32Array, from: number, count: number) => Promise<void>,
 ): Promise<void> {
   const { windows } = stream.shape;
+  const length = Math.min(perBatch, windows) * floatsPerWindow(stream.shape);
+  const arrays = Array.from({ length: ARRAYS }, () => ({
+    host: hostArray(length),
+    free: Promise.resolve(),
+  }));
+  const arrayOf = (from: number) => arrays[(from / perBatch) % ARRAYS];
   const readAt = (from: number): Promise<Float32Array> | null => {
-    if (from >= windows) return null;
-    const reading = stream.read(from, Math.min(perBatch, windows - from));
+    const array = arrayOf(from);
+    if (from >= windows || !array) return null;
+    const reading = array.free.then(() =>
+      stream.read(from, Math.min(perBatch, windows - from), array.host.values),
+    );
     // Awaited in its turn, or never where the work stops before.
     reading.catch(() => undefined);
     return reading;
@@ -187,9 +236,16 @@ export async function eachStreamed(
       const values = await next;
       next = readAt(from + count);
       if (values) await work(values, from, count);
+      const array = arrayOf(from);
+      if (!array) return;
+      array.free = uploaded();
+      // A device that failed tells so to the next read, or below.
+      array.free.catch(() => undefined);
     });
   } finally {
-    // The file is not closed under a read.
+    // The file is not closed, and no array given back, under a read or a copy.
     await next?.catch(() => undefined);
+    await uploaded();
+    for (const { host } of arrays) host.release();
   }
 }

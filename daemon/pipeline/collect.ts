@@ -1,5 +1,6 @@
 /** Running calibration windows through one layer: to see the inputs of its matrices, or to pass the stream on. */
 import * as tf from "@tensorflow/tfjs-core";
+import { batchesInFlight, gpuCount, hostArray, onGpu, readInto } from "../backend/index.ts";
 import { createAccumulator, isFiniteHessian, type HessianAccumulator } from "../method/index.ts";
 import {
   decoderLayer,
@@ -40,19 +41,24 @@ export async function collectHessians<K extends InputKind>(
   const { layer, index, context, onProgress } = pass;
   const { shape } = context.config;
   const { windows } = stream.shape;
-  const accumulators = new Map<K, HessianAccumulator>(
-    kinds.map((kind) => [kind, createAccumulator(inputSize(kind, shape), windows)]),
-  );
-  const stopAfter = INPUT_KINDS.findLast((kind) => accumulators.has(kind as K));
-  const see = (kind: InputKind, input: tf.Tensor2D) => accumulators.get(kind as K)?.add(input);
+  const create = () =>
+    kinds.map((kind) => [kind, createAccumulator(inputSize(kind, shape), windows)] as const);
+  const sums = eachGpu(() => new Map<K, HessianAccumulator>(create()));
+  const stopAfter = INPUT_KINDS.findLast((kind) => kinds.includes(kind as K));
   try {
-    await overWindows(stream, pass, (x, done) => {
-      decoderLayer(x, layer, index, context, { see, stopAfter }).dispose();
+    await overWindows(stream, pass, ({ x, gpu, done }) => {
+      const see = (kind: InputKind, input: tf.Tensor2D) => sums[gpu]?.get(kind as K)?.add(input);
+      onGpu(gpu, () => {
+        decoderLayer(x, layer, index, context, { see, stopAfter }).dispose();
+      });
       onProgress?.(done);
       return Promise.resolve();
     });
     const hessians = {} as Record<K, tf.Tensor2D>;
-    for (const [kind, accumulator] of accumulators) hessians[kind] = accumulator.take();
+    for (const kind of kinds) {
+      const parts = sums.flatMap((of) => of.get(kind)?.take() ?? []);
+      hessians[kind] = parts.reduce(addInto);
+    }
     for (const hessian of Object.values<tf.Tensor2D>(hessians)) {
       if (await isFiniteHessian(hessian)) continue;
       tf.dispose(Object.values(hessians));
@@ -60,8 +66,15 @@ export async function collectHessians<K extends InputKind>(
     }
     return hessians;
   } finally {
-    for (const accumulator of accumulators.values()) accumulator.dispose();
+    for (const of of sums) for (const accumulator of of.values()) accumulator.dispose();
   }
+}
+
+/** Takes both over. */
+function addInto(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  const sum = tf.add<tf.Tensor2D>(a, b);
+  tf.dispose([a, b]);
+  return sum;
 }
 
 /**
@@ -76,20 +89,56 @@ export async function propagate(
   see: InputObserver["see"] = () => undefined,
 ): Promise<void> {
   const { layer, index, context, onProgress } = pass;
-  const finite = createFiniteCheck(index);
+  const { seqLen, d } = stream.shape;
+  const checks = eachGpu(() => createFiniteCheck(index));
+  const inFlight = batchesInFlight();
+  // One more than are under way: the oldest is still being written.
+  const arrays = Array.from({ length: inFlight + 1 }, () =>
+    hostArray(batchOf(stream, context) * seqLen * d),
+  );
+  const underWay: Passed[] = [];
+  const passOn = async (oldest: Passed | undefined): Promise<void> => {
+    if (oldest === undefined) return;
+    await oldest.read;
+    oldest.out.dispose();
+    await target.write(oldest.from, oldest.values);
+    onProgress?.(oldest.done);
+  };
+  let started = 0;
   try {
-    await overWindows(stream, pass, async (x, done, from) => {
-      const out = decoderLayer(x, layer, index, context, { see });
-      finite.add(out);
-      const values = await out.data<"float32">();
-      out.dispose();
-      await target.write(from, values);
-      onProgress?.(done);
+    await overWindows(stream, pass, async ({ x, gpu, from, done }) => {
+      const out = onGpu(gpu, () => {
+        const result = decoderLayer(x, layer, index, context, { see });
+        checks[gpu]?.add(result);
+        return result;
+      });
+      const values = arrays[started++ % arrays.length]?.values.subarray(0, out.size);
+      if (!values) throw new RangeError("there is an array for every batch under way");
+      const read = readInto(out, values);
+      // Awaited in its turn, or never where the work stops before.
+      read.catch(() => undefined);
+      underWay.push({ out, values, read, from, done });
+      if (underWay.length === inFlight) await passOn(underWay.shift());
     });
-    await finite.assert();
+    while (underWay.length > 0) await passOn(underWay.shift());
+    for (const check of checks) await check.assert();
   } finally {
-    finite.dispose();
+    // Nothing is given back under a copy or a write.
+    await Promise.allSettled([...underWay.map(({ read }) => read), target.written()]);
+    for (const { out } of underWay) out.dispose();
+    for (const array of arrays) array.release();
+    for (const check of checks) check.dispose();
   }
+}
+
+/** A batch's result on its way to the host. */
+interface Passed {
+  readonly out: tf.Tensor3D;
+  readonly values: Float32Array;
+  /** `values` are there. */
+  readonly read: Promise<void>;
+  readonly from: number;
+  readonly done: number;
 }
 
 /** Whether a layer's outputs are finite, told by one number at the end: no host looks at every value. */
@@ -113,19 +162,38 @@ export function createFiniteCheck(layer: number) {
   };
 }
 
+interface Batch {
+  /** `[windows, T, d]`, on its GPU. */
+  readonly x: tf.Tensor3D;
+  /** Which GPU computes it. */
+  readonly gpu: number;
+  /** Its first window. */
+  readonly from: number;
+  /** Share of windows done with it, 0…1. */
+  readonly done: number;
+}
+
+/** Batches go to the GPUs in turn. */
 async function overWindows(
   stream: StreamReader,
   { context, signal }: LayerPass,
-  work: (x: tf.Tensor3D, done: number, from: number) => Promise<void>,
+  work: (batch: Batch) => Promise<void>,
 ): Promise<void> {
   const { windows, seqLen, d } = stream.shape;
-  const perBatch = windowsPerBatch({ seqLen, ...context.config.shape });
+  const perBatch = batchOf(stream, context);
   await eachStreamed(stream, perBatch, signal, async (values, from, count) => {
-    const x = tf.tensor3d(values, [count, seqLen, d]);
+    const gpu = (from / perBatch) % gpuCount();
+    const x = onGpu(gpu, () => tf.tensor3d(values, [count, seqLen, d]));
     try {
-      await work(x, (from + count) / windows, from);
+      await work({ x, gpu, from, done: (from + count) / windows });
     } finally {
       x.dispose();
     }
   });
 }
+
+const batchOf = ({ shape }: StreamReader, { config }: SequenceContext): number =>
+  Math.min(shape.windows, windowsPerBatch({ seqLen: shape.seqLen, ...config.shape }));
+
+const eachGpu = <T>(make: () => T): T[] =>
+  Array.from({ length: gpuCount() }, (_, gpu) => onGpu(gpu, make));

@@ -21,10 +21,14 @@ import {
   eachStreamed,
   windowsPerBatch,
   writeStream,
+  type StreamOptions,
   type StreamReader,
   type StreamShape,
+  type StreamWriter,
 } from "./activations.ts";
 import { propagate } from "./collect.ts";
+
+const SCRATCH: StreamOptions = { scratch: true };
 
 export interface Perplexity {
   readonly perplexity: number;
@@ -52,7 +56,7 @@ export async function perplexity(
   const parts = config.layers + 1;
   let stream: StreamReader | null = null;
   try {
-    stream = await embed(model, windows, join(folder, "0"), signal);
+    stream = await embed(model, windows, join(folder, "0"), signal, SCRATCH);
     for (let i = 0; i < config.layers; i++) {
       const layer = await readLayer(model.checkpoint, config, i);
       const onBatch = (share: number) => {
@@ -60,9 +64,9 @@ export async function perplexity(
       };
       const pass = { layer, index: i, context, signal, onProgress: onBatch };
       const source: StreamReader = stream;
-      const next = await writeStream(join(folder, String((i + 1) % 2)), shape, (target) =>
-        propagate(source, target, pass),
-      ).finally(() => {
+      const path = join(folder, String((i + 1) % 2));
+      const through = (target: StreamWriter) => propagate(source, target, pass);
+      const next = await writeStream(path, shape, through, SCRATCH).finally(() => {
         disposeLayer(layer);
       });
       await source.close();
@@ -85,21 +89,25 @@ export async function embed(
   windows: readonly Int32Array[],
   path: string,
   signal: AbortSignal,
+  options: StreamOptions = {},
 ): Promise<StreamReader> {
   const { d } = model.config.shape;
   const seqLen = windows[0]?.length ?? 0;
   const embedding = openEmbedding(model.checkpoint, model.config, model.ends);
   const perBatch = windowsPerBatch({ seqLen, ...model.config.shape });
-  return writeStream(path, { windows: windows.length, seqLen, d }, (target) =>
+  const fill = (target: StreamWriter) =>
     eachBatch(windows.length, perBatch, signal, async (from, count) => {
       const ids = new Int32Array(count * seqLen);
       windows.slice(from, from + count).forEach((window, i) => {
         ids.set(window, i * seqLen);
       });
       await target.write(from, await embedding.lookup(ids));
-    }),
-  );
+    });
+  return writeStream(path, { windows: windows.length, seqLen, d }, fill, options);
 }
+
+/** Hidden states scored at a time where each batch reads the head anew, as large models must: 256 MiB. */
+const SCORED_ELEMENTS = 1 << 26;
 
 /** Sum of the negative log-likelihoods, nats, of every token but each window's first. */
 async function score(
@@ -111,7 +119,10 @@ async function score(
   const { config } = model;
   const { seqLen, d } = stream.shape;
   const head = await openHead(model.checkpoint, config, model.ends);
-  const perBatch = windowsPerBatch({ seqLen, ...config.shape });
+  const perBatch =
+    head.slices.length > 1
+      ? Math.max(1, Math.floor(SCORED_ELEMENTS / (seqLen * d)))
+      : windowsPerBatch({ seqLen, ...config.shape });
   let sum = 0;
   const scoreBatch = async (values: Float32Array, from: number, count: number): Promise<void> => {
     const x = tf.tensor3d(values, [count, seqLen, d]);

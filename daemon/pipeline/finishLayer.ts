@@ -13,13 +13,15 @@ import {
   type Rotation,
 } from "../method/index.ts";
 import { disposeLayer, type DecoderLayer } from "../model/index.ts";
+import { releaseArrays } from "../checkpoint/index.ts";
 import type { LayerReport } from "../report.ts";
 import { ROLES } from "../vocabulary.ts";
 import { writeStream, type StreamReader } from "./activations.ts";
 import { propagate } from "./collect.ts";
 import { reorderedLayer } from "./denseLayer.ts";
+import { layerElements } from "./estimate.ts";
 import { writeHeatmapFile } from "./heatmapFile.ts";
-import { writeLayerFile, type SelfTestStreams } from "./layerFile.ts";
+import { layerFile, type SelfTestStreams, type UnwrittenLayer } from "./layerFile.ts";
 import {
   cellsFor,
   matrixReports,
@@ -40,9 +42,14 @@ export interface Boundary {
   /** R1 of the layer before, in whose basis the stream is; null before the first layer. */
   readonly basis: tf.Tensor2D | null;
   readonly selfTest: SelfTestStreams;
+  /** The layer before is on disk, and what it was made from is gone. Rejects where that failed. */
+  readonly settled: Promise<void>;
 }
 
-/** Takes the boundary over, and returns the next layer's. */
+/**
+ * Takes the boundary over, and returns the next layer's. Its files reach the disk while the next layer is worked on;
+ * until they have, nothing is removed that the layer can be made from again.
+ */
 export async function finishLayer(
   run: Run,
   i: number,
@@ -81,28 +88,44 @@ export async function finishLayer(
   });
   const pictures = taken.finish();
 
+  // Never more than one layer is on its way to the disk.
+  await boundary.settled;
   const stream = await passOn(run, i, boundary.stream, pruned.layer);
   const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned.layer);
   disposeLayer(pruned.layer);
   const report = layerReport(run, i, { before, after: { figures, pictures } }, learned);
   const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
   const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
-  const file = run.work.layer(i);
-  await writeLayerFile(file, pruned.stored, rotation, selfTest, { report, fallbacks }).catch(
-    async (error: unknown) => {
-      await stream?.close();
-      throw error;
+  const file = await layerFile(pruned.stored, rotation, selfTest, { report, fallbacks });
+  const settled = settle(run, i, { input: boundary.stream, output: stream, learned, file }).then(
+    () => {
+      run.listener({ type: "layer", report });
     },
   );
+  // Its failure is told where it is waited for.
+  settled.catch(() => undefined);
+  boundary.basis?.dispose();
+  const basis = recipe.rotation.kind === "none" ? null : rotation.r1.clone();
+  return { stream, basis, selfTest, settled };
+}
 
+interface Settling {
+  readonly input: StreamReader | null;
+  readonly output: StreamReader | null;
+  readonly learned: ScopeRotation;
+  readonly file: UnwrittenLayer;
+}
+
+/** Everything of layer `i` to the disk, then away with what it was made from. */
+async function settle(run: Run, i: number, { input, output, learned, file }: Settling) {
+  await output?.durable;
+  await file.write(run.work.layer(i));
   // Only now: a run killed before this line begins layer i again, from its own stream and metric.
   await learned.metrics.drop(i);
-  await boundary.stream?.close();
+  await input?.close();
   await rm(run.work.stream(i), { force: true });
-  boundary.basis?.dispose();
-  run.listener({ type: "layer", report });
-  const basis = recipe.rotation.kind === "none" ? null : rotation.r1.clone();
-  return { stream, basis, selfTest };
+  // The layer as it was stored.
+  releaseArrays(2 * layerElements(run.model.config.shape));
 }
 
 async function describeBefore(

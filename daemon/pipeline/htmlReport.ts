@@ -8,17 +8,25 @@ import { fileURLToPath } from "node:url";
 import type { ComparisonReport, RunReport } from "../report.ts";
 import { patternName } from "../vocabulary.ts";
 import { reportNotBuilt } from "./errors.ts";
+import { reportPieces } from "./reportPieces.ts";
 
 /** @throws {DenoiseError} `pipeline/report-not-built` when `npm run build` has not been run */
-export function renderRunReport(report: RunReport): string {
+export const renderRunReport = (report: RunReport): string => [...runReportPage(report)].join("");
+
+/** {@link renderRunReport} piece by piece, for a report of many layers. */
+export function* runReportPage(report: RunReport): Generator<string> {
   const { method, pattern } = report.recipe;
   const title = `${report.source.name}, ${method} ${patternName(pattern)}: DenoiseRotator report`;
-  return page(title, { kind: "run", report });
+  const [before, after] = page(title);
+  yield `${before}{"kind":"run","report":`;
+  for (const piece of reportPieces(report)) yield escapedJson(piece);
+  yield `}${after}`;
 }
 
 /** @throws {DenoiseError} `pipeline/report-not-built` when `npm run build` has not been run */
 export function renderComparison(report: ComparisonReport): string {
-  return page(`${report.title}: DenoiseRotator comparison`, { kind: "comparison", report });
+  const [before, after] = page(`${report.title}: DenoiseRotator comparison`);
+  return `${before}${escapeJson({ kind: "comparison", report })}${after}`;
 }
 
 /** Asked before a run, not after it. @throws {DenoiseError} `pipeline/report-not-built` */
@@ -27,12 +35,13 @@ export function assertReportBuilt(): void {
   asset("report.css");
 }
 
-function page(title: string, payload: unknown): string {
+/** What stands before and behind the data. */
+function page(title: string): readonly [before: string, after: string] {
   const script = asset("report.js");
   const style = asset("report.css");
   // The policy lets exactly these two run and lets the page fetch nothing, whatever the data says.
   const policy = `default-src 'none'; script-src '${sha256(script)}'; style-src '${sha256(style)}'`;
-  return [
+  const before = [
     "<!doctype html>",
     '<html lang="en">',
     "<head>",
@@ -45,18 +54,15 @@ function page(title: string, payload: unknown): string {
     "</head>",
     "<body>",
     "<main><noscript>This report draws its charts with a script; the same figures are in denoise-report.json.</noscript></main>",
-    `<script type="application/json" id="denoise-data">${escapeJson(payload)}</script>`,
-    `<script>${script}</script>`,
-    "</body>",
-    "</html>",
-    "",
+    '<script type="application/json" id="denoise-data">',
   ].join("\n");
+  return [before, ["</script>", `<script>${script}</script>`, "</body>", "</html>", ""].join("\n")];
 }
 
 /** JSON that cannot end the script element it stands in: `<` only ever occurs inside strings, where it can be escaped. */
-export function escapeJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll("<", "\\u003c");
-}
+export const escapeJson = (value: unknown): string => escapedJson(JSON.stringify(value));
+
+const escapedJson = (json: string): string => json.replaceAll("<", "\\u003c");
 
 export function escapeText(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

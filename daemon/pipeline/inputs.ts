@@ -20,19 +20,22 @@ export interface Inputs {
   readonly tasks: { readonly asked: AskedTasks; readonly baseline: boolean } | null;
 }
 
-/** @throws `text/…`, `tasks/…`, pipeline/no-calibration */
+/**
+ * @param toBeFetched whether the calibration text is not there yet, and not looked at
+ * @throws `text/…`, `tasks/…`, pipeline/no-calibration
+ */
 export async function readInputs(
   options: PruneOptions,
   model: Model,
   recipe: Recipe,
   signal: AbortSignal,
+  toBeFetched = false,
 ): Promise<Inputs> {
   const { root } = model.checkpoint;
   const { samples, seqLen, sampling, seed } = recipe;
   const { field } = options;
   let calibration: CalibrationSet | null = null;
-  // An empty list: a plan of texts that are still to be fetched.
-  if (recipe.method !== "magnitude" && options.calibration?.length !== 0) {
+  if (recipe.method !== "magnitude" && !toBeFetched) {
     const files = calibrationFiles(options, root);
     const tokenizer = await loadTokenizer(root);
     const asked = { samples, seqLen, sampling, seed, field, signal };

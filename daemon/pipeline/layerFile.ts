@@ -34,20 +34,27 @@ const DENSE = "work.selftest.dense";
 const ROTATED = "work.selftest.rotated";
 const PRUNED = "work.selftest.pruned";
 
-export async function writeLayerFile(
-  path: string,
+/** A finished layer as it will be written; nothing of it is on the device any more. */
+export interface UnwrittenLayer {
+  write(path: string): Promise<void>;
+}
+
+export async function layerFile(
   outputs: readonly TensorData[],
   rotation: Rotation,
   streams: SelfTestStreams,
   finished: FinishedLayer,
-): Promise<void> {
+): Promise<UnwrittenLayer> {
   const work = [
     ...(await rotationTensors(rotation)),
     await floatTensor(DENSE, streams.dense),
     await floatTensor(ROTATED, streams.rotated),
     await floatTensor(PRUNED, streams.pruned),
   ];
-  await writeSafetensors(path, [...outputs, ...work], { finished: JSON.stringify(finished) });
+  return {
+    write: (path) =>
+      writeSafetensors(path, [...outputs, ...work], { finished: JSON.stringify(finished) }),
+  };
 }
 
 export interface LayerFile {

@@ -46,9 +46,13 @@ export async function pruneLayers(
         boundary = await finishLayer(run, i, { first, end }, scope, boundary);
       }
       scope.dispose();
+      // What several layers were made from stays until the last of them is on disk.
+      if (end - first > 1) await boundary.settled;
       await rm(run.work.rotation(first), { force: true });
     }
+    await boundary.settled;
   } finally {
+    await boundary.settled.catch(() => undefined);
     await boundary.stream?.close();
   }
   boundary.basis?.dispose();
@@ -72,6 +76,7 @@ async function enter(
       stream: await calibrationStream(run, windows, 0),
       basis: null,
       selfTest: await startSelfTest(run.model, selfTestIds(run.model, windows?.[0] ?? null)),
+      settled: Promise.resolve(),
     };
   }
   const file = await openLayerFile(run.work.layer(i - 1));
@@ -82,7 +87,7 @@ async function enter(
   const rotated = run.recipe.rotation.kind !== "none";
   if (!rotated) rotation.r1.dispose();
   const stream = await calibrationStream(run, windows, i);
-  return { stream, basis: rotated ? rotation.r1 : null, selfTest };
+  return { stream, basis: rotated ? rotation.r1 : null, selfTest, settled: Promise.resolve() };
 }
 
 /** The stream that enters layer `i`: embedded for the first, else left by the layer before. */

@@ -26,7 +26,7 @@ export interface PruneOptions {
   readonly regroup?: boolean;
   readonly damping?: number;
   readonly blockSize?: number;
-  /** Calibration text files; none where a plan shall not look at them. Default: `calibration.{txt,jsonl,jsonl.gz,parquet}` in the checkpoint's folder. */
+  /** Calibration text files; an empty list in a plan: they are still to be fetched. Default: `calibration.{txt,jsonl,jsonl.gz,parquet}` in the checkpoint's folder. */
   readonly calibration?: readonly string[];
   /** Text field of JSONL and Parquet rows; default `text`. */
   readonly field?: string;

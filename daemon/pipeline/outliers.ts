@@ -74,10 +74,12 @@ async function measureOutliers(run: Unbudgeted, windows: readonly Int32Array[]):
     for (let i = 0; i < layers; i++) {
       const layer = await readLayer(model.checkpoint, model.config, i);
       const source = stream;
-      const next = await writeStream(scratch(i), streamShape, async (target) => {
+      const through = async (target: StreamWriter) => {
         const norms = await passThrough(run, i, layer, source, target);
         outliers.push(await layerOutliers(layer, norms));
-      }).finally(() => {
+      };
+      const options = { scratch: true };
+      const next = await writeStream(scratch(i), streamShape, through, options).finally(() => {
         disposeLayer(layer);
       });
       await source.close();

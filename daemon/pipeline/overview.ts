@@ -78,8 +78,11 @@ function quantised(
   cols: number,
   unit: Overview["unit"],
 ): Overview {
-  const min = values.reduce((a, b) => Math.min(a, b), Infinity);
-  const max = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  let [min, max] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
   const scale = max > min ? 255 / (max - min) : 0;
   const bytes = Uint8Array.from(values, (v) => Math.round((v - min) * scale));
   return { rows, cols, unit, min, max, data: Buffer.from(bytes).toString("base64") };

@@ -33,7 +33,7 @@ export function planPrune(options: PruneOptions, signal: AbortSignal): Promise<P
       return plan.flops / (await speedOf());
     });
     // Last: it takes longest.
-    await readInputs(options, model, recipe, signal);
+    await readInputs(options, model, recipe, signal, options.calibration?.length === 0);
     return { ...plan, seconds };
   });
 }

@@ -4,7 +4,12 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { exactProduct } from "../backend/index.ts";
-import { encodeRounding, type TensorData, type WeightDType } from "../checkpoint/index.ts";
+import {
+  encodeRounding,
+  expectArray,
+  type TensorData,
+  type WeightDType,
+} from "../checkpoint/index.ts";
 import {
   dampedFactor,
   foldedMatrix,
@@ -108,6 +113,7 @@ export async function pruneLayer(
   const encoded = new Map<Role, Uint8Array>();
   /** Takes `t` over and gives back what will be stored of it, in `bytes` for the file and as a tensor. */
   const rounded = async <T extends tf.Tensor>(dtype: WeightDType, t: T) => {
+    expectArray(4 * t.size);
     const values = await t.data<"float32">();
     t.dispose();
     const bytes = encodeRounding(dtype, values);

@@ -190,7 +190,7 @@ const CALIBRATION_NAMES = ["txt", "jsonl", "jsonl.gz", "parquet"].map((s) => `ca
 
 /** The files given, or the calibration text that lies beside the checkpoint. @throws pipeline/no-calibration */
 export function calibrationFiles(options: PruneOptions, root: string): readonly string[] {
-  if (options.calibration) return options.calibration;
+  if (options.calibration && options.calibration.length > 0) return options.calibration;
   const found = CALIBRATION_NAMES.map((name) => join(root, name)).find((path) => existsSync(path));
   if (!found) throw noCalibration(root);
   return [found];

@@ -18,7 +18,7 @@ import { writeRotatedEnds } from "./ends.ts";
 import { measurePerplexities } from "./evaluation.ts";
 import type { RunListener, Stage } from "./events.ts";
 import { writeHeatmaps } from "./heatmapFile.ts";
-import { renderRunReport } from "./htmlReport.ts";
+import { runReportPage } from "./htmlReport.ts";
 import type { Inputs } from "./inputs.ts";
 import { pruneLayers, type LayersResult } from "./layers.ts";
 import type { Measured } from "./measured.ts";
@@ -32,6 +32,7 @@ import { createBudget } from "./profile.ts";
 import { Progress } from "./progress.ts";
 import { reopen } from "./reopen.ts";
 import type { Run } from "./run.ts";
+import { reportPieces } from "./reportPieces.ts";
 import { runReport } from "./runReport.ts";
 import { disposeStreams, finishSelfTest, selfTestIds } from "./selfTest.ts";
 import { weigh } from "./weigh.ts";
@@ -89,8 +90,8 @@ export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
     let finished: { output: string; report: RunReport };
     try {
       const report = await finish(run, prepared, layers, writer, source);
-      await writer.writeFile("denoise-report.json", `${JSON.stringify(report, null, 1)}\n`);
-      await writer.writeFile("denoise-report.html", renderRunReport(report));
+      await writer.writeFile("denoise-report.json", reportPieces(report));
+      await writer.writeFile("denoise-report.html", runReportPage(report));
       finished = { output: await writer.finish(), report };
     } catch (error) {
       await writer.abort();

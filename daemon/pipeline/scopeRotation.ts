@@ -98,7 +98,12 @@ async function collectMetrics(
         // Inside a scope the next layer sees this one's dense output.
         const source = stream;
         const path = run.work.scratch(`dense-${i % 2}.f32`);
-        stream = await writeStream(path, source.shape, (target) => propagate(source, target, pass));
+        stream = await writeStream(
+          path,
+          source.shape,
+          (target) => propagate(source, target, pass),
+          { scratch: true },
+        );
         if (source !== input.stream) await source.close();
       }
       disposeLayer(folded);

@@ -85,7 +85,7 @@ async function scoreChunk(
     d: config.shape.d,
   };
   const pass = (name: string, work: (target: StreamWriter) => Promise<void>) =>
-    writeStream(join(folder, name), shape, work);
+    writeStream(join(folder, name), shape, work, { scratch: true });
   let stream: StreamReader | null = null;
   try {
     stream = await pass("0", (target) => embedBatches(model, batches, target, signal));

@@ -27,10 +27,10 @@ const about = (title: string, markdownDescription: string, more: Record<string, 
   ...more,
 });
 
-/** A device, or one of several NVIDIA GPUs: `cuda:1`. */
+/** A device, or some of several NVIDIA GPUs: `cuda:1`, `cuda:0,1`. */
 export const deviceWord = z.union([
   z.enum(DEVICE_WORDS),
-  z.templateLiteral(["cuda:", z.literal(GPU_NUMBERS)]),
+  z.templateLiteral(["cuda:", z.string().regex(GPU_NUMBERS)]),
 ]);
 
 const evaluation = z.strictObject({
@@ -377,7 +377,7 @@ export const recipeSchema = z
         about(
           "Device",
           "`auto` (default) takes the best there is; *Show Devices* lists them. `cuda`: NVIDIA; `cuda:1` is the " +
-            "second GPU. `tensorflow`: an installed tfjs-node-gpu. `webgpu`: any GPU. `wasm`: the processor.",
+            "second GPU, `cuda:0,1` two at once. `tensorflow`: an installed tfjs-node-gpu. `webgpu`: any GPU. `wasm`: the processor.",
           { default: "auto" },
         ),
       ),

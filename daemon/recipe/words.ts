@@ -20,8 +20,8 @@ export const DEVICE_WORDS = {
   wasm: "wasm",
 } as const satisfies { [D in DeviceRequest]: D };
 
-/** NVIDIA GPUs that `cuda:0`, `cuda:1`, … can name; the largest machines have 16. */
-export const GPU_NUMBERS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+/** What follows `cuda:`, the numbers of one or more GPUs. */
+export const GPU_NUMBERS = /^\d{1,2}(,\d{1,2})*$/;
 
 /** Any other word than these two names a file. */
 export const profileOf = (word: string): ProfileChoice =>

@@ -7,6 +7,8 @@ import { VALIDATION } from "./task.ts";
 import { TASKS } from "./tasks.ts";
 
 const TABLE = /\.(jsonl|ndjson|json|parquet|(jsonl|ndjson|json)\.gz)$/i;
+/** What the hub room writes beside a file that it fetched is none. */
+const isTable = (name: string): boolean => TABLE.test(name) && !name.endsWith(".source.json");
 const SPLITS = ["train", "test", ...VALIDATION];
 const SHARD = /-\d{5}-of-\d{5}(?=\.)/;
 
@@ -40,14 +42,14 @@ async function filesIn(place: string, name: TaskName): Promise<readonly string[]
   const { dataNames, splits } = TASKS[name];
   const named = (entry: string) => dataNames.some((dataName) => startsWithWord(entry, dataName));
   const entries = await readdir(place, { withFileTypes: true }).catch(() => []);
-  const tables = entries.filter((e) => !e.isDirectory() && TABLE.test(e.name) && named(e.name));
+  const tables = entries.filter((e) => !e.isDirectory() && isTable(e.name) && named(e.name));
   const ofFolder = tables.map((e) => join(place, e.name));
   const inFolders: string[] = [];
   for (const entry of entries) {
     if (!entry.isDirectory() || !dataNames.some((n) => same(entry.name, n))) continue;
     for (const folder of [join(place, entry.name), join(place, entry.name, "data")]) {
       const inner = await readdir(folder).catch(() => []);
-      inFolders.push(...inner.filter((n) => TABLE.test(n)).map((n) => join(folder, n)));
+      inFolders.push(...inner.filter(isTable).map((n) => join(folder, n)));
     }
   }
   for (const candidates of [ofFolder, inFolders]) {

@@ -4,9 +4,9 @@ import { z } from "zod";
 import type { Checkpoint } from "../checkpoint/index.ts";
 import type { IndexRange } from "../protocol/checkpoints.ts";
 import { ROLES, type LayerShape, type Role } from "../vocabulary.ts";
+import { readBlock, type Block } from "./block.ts";
 import { badHeatmap } from "./errors.ts";
-import type { Block } from "./importance.ts";
-import { readBlock } from "./importance.ts";
+
 import type { OpenCheckpoints } from "./openCheckpoints.ts";
 
 export interface HeatmapLayer {

@@ -2,9 +2,10 @@
 import { TILE_CELLS, type IndexRange, type Tile } from "../protocol/checkpoints.ts";
 import type { MatrixTileParams } from "../protocol/jobs.ts";
 import { INPUT_OF, matrixShape } from "../vocabulary.ts";
+import type { Block } from "./block.ts";
 import { noDense, tooLarge } from "./errors.ts";
 import { withHeatmapLayer, type HeatmapLayer } from "./heatmapLayer.ts";
-import { foldedBlock, importanceOf, rotatedBlock, type Block } from "./importance.ts";
+import { foldedBlock, importanceOf, rotatedBlock } from "./importance.ts";
 import { rangeOf } from "./matrix.ts";
 import type { OpenCheckpoints } from "./openCheckpoints.ts";
 import { encodedTile, readTile } from "./tile.ts";

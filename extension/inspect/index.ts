@@ -1,6 +1,7 @@
 /** Looking at checkpoints and at the machine: the commands that start no pruning. */
 import { commands, Uri, ViewColumn, window } from "vscode";
 import type { Disposable } from "../disposable.ts";
+import { READ_RECIPE, type Role } from "../../daemon/protocol.ts";
 import { register, registerRunning } from "../commands.ts";
 import type { Host } from "../host.ts";
 import { SAFETENSORS_VIEW, type Panels } from "../panels/index.ts";
@@ -77,18 +78,25 @@ async function recipeOf(
   { client }: Host,
   file: string,
 ): Promise<{ checkpoint: string; out: string }> {
-  const { READ_RECIPE } = await import("../../daemon/protocol.ts");
   const { recipe } = await client.request(READ_RECIPE, { file });
   return { checkpoint: folderOf(recipe.checkpoint), out: recipe.out };
 }
 
 type Matrix = Parameters<Panels["openMatrix"]>[0];
 
+const ROLES: readonly unknown[] = ["q", "k", "v", "o", "gate", "up", "down"] satisfies Role[];
+
 function isMatrix(value: unknown): value is Matrix {
+  if (typeof value !== "object" || value === null) return false;
+  if ("checkpoint" in value && "tensor" in value) {
+    return typeof value.checkpoint === "string" && typeof value.tensor === "string";
+  }
   return (
-    typeof value === "object" &&
-    value !== null &&
-    (("job" in value && "layer" in value && "role" in value) ||
-      ("checkpoint" in value && "tensor" in value))
+    "job" in value &&
+    typeof value.job === "string" &&
+    "layer" in value &&
+    typeof value.layer === "number" &&
+    "role" in value &&
+    ROLES.includes(value.role)
   );
 }

@@ -15,7 +15,7 @@ export async function openSample(extension: Uri): Promise<void> {
   if (workspace.getWorkspaceFolder(target)) {
     await commands.executeCommand("revealInExplorer", Uri.joinPath(target, "config.json"));
     const answer = await window.showInformationMessage(
-      `The sample, a language model of 0.3 million parameters, is in ${NAME}.`,
+      `The sample, a language model of a million parameters, is in ${NAME}.`,
       "Prune",
       "Inspect Layers",
     );

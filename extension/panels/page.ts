@@ -1,15 +1,11 @@
 /** A webview with a session at its end. */
-import {
-  CancellationTokenSource,
-  type CancellationToken,
-  type Disposable,
-  type Webview,
-} from "vscode";
+import { CancellationTokenSource, type CancellationToken, type Webview } from "vscode";
 import type { HostMessage, PageMessage } from "../../webview/messages.ts";
+import type { Disposable } from "../disposable.ts";
 import { PageSession, type Answers } from "./session.ts";
 
 export interface ConnectedPage extends Disposable {
-  post(message: HostMessage): void;
+  readonly post: (message: HostMessage) => void;
 }
 
 /** @param act takes everything but requests */

@@ -3,9 +3,8 @@ import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunReport } from "../../daemon/report.ts";
 import { runReportSchema } from "../../webview/messages.ts";
+import { REPORT_FILE } from "./views.ts";
 import { noReport } from "./errors.ts";
-
-export const REPORT_FILE = "denoise-report.json";
 
 interface Kept {
   readonly path: string;

@@ -2,29 +2,23 @@
  * Panels of runs: one for each page and run, beside what is being edited. A panel that is asked for again is brought to
  * the front; one that was open when the window closed is bound again from its page's state.
  */
-import {
-  commands,
-  ViewColumn,
-  window,
-  type Disposable,
-  type Webview,
-  type WebviewPanel,
-} from "vscode";
+import { commands, ViewColumn, window, type Webview, type WebviewPanel } from "vscode";
 import {
   panelState,
-  RUN_VIEWS,
   type HostMessage,
   type MatrixId,
   type PageMessage,
   type RunSource,
   type RunViewName,
 } from "../../webview/messages.ts";
+import type { Disposable } from "../disposable.ts";
 import type { Host } from "../host.ts";
 import { runAnswers } from "./answers.ts";
 import { jobView, runUpdates } from "./convert.ts";
 import { pageOptions } from "./pageOptions.ts";
 import { connectPage } from "./page.ts";
 import { saveFile } from "./saveFile.ts";
+import { viewType } from "./views.ts";
 
 /** A page's document; the bundle's name is the view's. */
 export type PageHtml = (webview: Webview, page: string, title: string) => string;
@@ -36,8 +30,6 @@ const TITLES: Readonly<Record<RunViewName, string>> = {
   distribution: "Distribution",
 };
 
-export const viewType = (view: RunViewName): string => `denoise-rotator.${view}`;
-
 interface Bound {
   readonly panel: WebviewPanel;
   show(at: MatrixId | null): void;
@@ -45,23 +37,18 @@ interface Bound {
 
 export class RunPanels implements Disposable {
   readonly #panels = new Map<string, Bound>();
-  readonly #serializers: readonly Disposable[];
 
   constructor(
     private readonly host: Host,
     private readonly html: PageHtml,
-  ) {
-    this.#serializers = RUN_VIEWS.map((view) =>
-      window.registerWebviewPanelSerializer(viewType(view), {
-        deserializeWebviewPanel: (panel, state: unknown) => {
-          const kept = panelState.safeParse(state);
-          // A page that never came so far as to know its run has nothing to be restored.
-          if (kept.success) this.#bind(panel, view, kept.data.source, null);
-          else panel.dispose();
-          return Promise.resolve();
-        },
-      }),
-    );
+  ) {}
+
+  /** A panel that was open when the window closed. */
+  restore(panel: WebviewPanel, view: RunViewName, state: unknown): void {
+    const kept = panelState.safeParse(state);
+    // A page that never came so far as to know its run has nothing to be restored.
+    if (kept.success) this.#bind(panel, view, kept.data.source, null);
+    else panel.dispose();
   }
 
   open(view: RunViewName, source: RunSource, at: MatrixId | null, beside = true): void {
@@ -82,7 +69,6 @@ export class RunPanels implements Disposable {
 
   dispose(): void {
     for (const { panel } of this.#panels.values()) panel.dispose();
-    for (const serializer of this.#serializers) serializer.dispose();
   }
 
   #bind(panel: WebviewPanel, view: RunViewName, source: RunSource, first: MatrixId | null): void {

@@ -22,7 +22,7 @@ export interface Answers<Token> {
 
 export interface SessionOptions<Token> {
   readonly answers: Answers<Token>;
-  readonly cancellation: () => { readonly token: Token; cancel(): void };
+  readonly cancellation: () => { readonly token: Token; readonly cancel: () => void };
   readonly post: (message: HostMessage) => void;
   /** Everything but requests. */
   readonly act: (message: Exclude<PageMessage, { type: "request" | "cancel" }>) => void;

@@ -1,13 +1,5 @@
 /** The read-only editor of `.safetensors` files and their indexes: a document is its path, the page asks for the rest. */
-import {
-  commands,
-  Uri,
-  window,
-  type CustomDocument,
-  type CustomReadonlyEditorProvider,
-  type Disposable,
-  type WebviewPanel,
-} from "vscode";
+import { commands, Uri, type WebviewPanel } from "vscode";
 import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Host } from "../host.ts";
@@ -16,24 +8,11 @@ import { connectPage, type ConnectedPage } from "./page.ts";
 import { pageOptions } from "./pageOptions.ts";
 import type { PageHtml } from "./runPanels.ts";
 import { saveFile } from "./saveFile.ts";
-
-export const SAFETENSORS_VIEW = "denoise-rotator.safetensors";
+import { SAFETENSORS_VIEW } from "./views.ts";
 
 /** Tensors that a page should select, by document: asked for before the page is there. */
 const asked = new Map<string, string>();
 const pages = new Map<string, ConnectedPage>();
-
-export function registerTensorsEditor(host: Host, html: PageHtml): Disposable {
-  const provider: CustomReadonlyEditorProvider = {
-    openCustomDocument: (uri): CustomDocument => ({ uri, dispose: () => undefined }),
-    resolveCustomEditor({ uri }, panel) {
-      bind(host, html, uri, panel);
-    },
-  };
-  return window.registerCustomEditorProvider(SAFETENSORS_VIEW, provider, {
-    supportsMultipleEditorsPerDocument: true,
-  });
-}
 
 /** @param checkpoint a file, or a folder with a checkpoint in it */
 export async function openTensors(checkpoint: string, tensor?: string): Promise<void> {
@@ -44,7 +23,8 @@ export async function openTensors(checkpoint: string, tensor?: string): Promise<
   if (page !== undefined) reveal(page, uri);
 }
 
-function bind(host: Host, html: PageHtml, uri: Uri, panel: WebviewPanel): void {
+/** Fills the editor of `uri`. */
+export function showTensors(host: Host, html: PageHtml, uri: Uri, panel: WebviewPanel): void {
   panel.webview.options = pageOptions(host.context.extensionUri);
   const page = connectPage(panel.webview, checkpointAnswers(host.client, uri.fsPath), (message) => {
     if (message.type === "ready") reveal(page, uri);

@@ -48,7 +48,10 @@ export class PruneForm implements Disposable {
     const { extensionUri } = host.context;
     const title = `Prune ${basename(folderOf(checkpoint))}`;
     panel.title = title;
-    panel.iconPath = Uri.joinPath(extensionUri, "media", "activity.svg");
+    panel.iconPath = {
+      light: Uri.joinPath(extensionUri, "media", "tab-light.svg"),
+      dark: Uri.joinPath(extensionUri, "media", "tab-dark.svg"),
+    };
     this.#listeners = [
       panel.webview.onDidReceiveMessage((message: unknown) => {
         const parsed = formMessage.safeParse(message);

@@ -9,7 +9,7 @@ export async function saveRecipe(checkpoint: string, recipe: RecipeFile): Promis
   const name = basename(recipe.out) + RECIPE_SUFFIX;
   const chosen = await window.showSaveDialog({
     defaultUri: Uri.file(join(dirname(folder), name)),
-    filters: { "DenoiseRotator recipe": ["denoise.json"] },
+    filters: { JSON: ["json"] },
     saveLabel: "Save Recipe",
   });
   if (!chosen) return;

@@ -1,6 +1,7 @@
 /** Starting a pruning: from the form, or from a recipe file. */
 import { window } from "vscode";
 import { PRUNE, type RecipeSource } from "../../daemon/protocol.ts";
+import { showFailure } from "../commands.ts";
 import { daemonErrorOf } from "../errors.ts";
 import type { Host } from "../host.ts";
 import type { Panels } from "../panels/index.ts";
@@ -30,7 +31,8 @@ export async function startPruning(
   runs.await(job.id);
   // The page of a run shows what the store knows of it.
   if (!store.get(job.id)) await known(store, job.id);
-  await panels.openRun(job.id);
+  // The run goes on, whether its page can be shown or not.
+  await panels.openRun(job.id).catch(showFailure);
   return true;
 }
 

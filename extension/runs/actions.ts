@@ -1,4 +1,5 @@
 /** What can be done with a run: commands of the Runs view, of notifications and of the palette. */
+import { join } from "node:path";
 import { commands, env, ProgressLocation, Uri, window, workspace } from "vscode";
 import type { Disposable } from "../disposable.ts";
 import { CANCEL, LOG, REMOVE, RESUME, type JobInfo } from "../../daemon/protocol.ts";
@@ -48,26 +49,42 @@ export function registerRunActions(
       if (job) await showLog(job);
     }),
     register("openOutput", async (argument) => {
-      const job = await pick(argument, isPruned, NO_OUTPUT);
-      if (job?.result?.kind === "prune") await revealFolder(job.result.output);
+      const output = await outputOf(argument);
+      if (output !== undefined) await revealFolder(output);
     }),
     register("openReport", async (argument) => {
-      const job = await pick(argument, isPruned, NO_OUTPUT);
-      if (job?.result?.kind !== "prune") return;
-      // A browser can open the page only where it is: on a remote machine the run's own page shows the same.
+      const output = await outputOf(argument);
+      if (output === undefined) return;
+      // A browser can open the page only where it is: on a remote machine the layer map shows the same figures.
       if (env.remoteName === undefined) {
-        await env.openExternal(Uri.file(`${job.result.output}/denoise-report.html`));
+        await env.openExternal(Uri.file(join(output, "denoise-report.html")));
       } else {
-        await panels.openRun(job.id);
+        await panels.openLayerMap({ checkpoint: output });
       }
     }),
   ];
+
+  /** Pages of an output that is of no job name its folder. */
+  async function outputOf(argument: unknown): Promise<string | undefined> {
+    const folder = folderIn(argument);
+    if (folder !== undefined) return folder;
+    const job = await pick(argument, isPruned, NO_OUTPUT);
+    return job?.result?.kind === "prune" ? job.result.output : undefined;
+  }
 
   async function showLog(job: JobInfo): Promise<void> {
     const { text } = await client.request(LOG, { id: job.id });
     await texts.show(`${job.title}.log`, text === "" ? "The worker has printed nothing.\n" : text);
   }
 }
+
+const folderIn = (argument: unknown): string | undefined =>
+  typeof argument === "object" &&
+  argument !== null &&
+  "checkpoint" in argument &&
+  typeof argument.checkpoint === "string"
+    ? argument.checkpoint
+    : undefined;
 
 const NO_OUTPUT = "No pruning is done yet.";
 const isActive = ({ state }: JobInfo): boolean => state === "running" || state === "queued";

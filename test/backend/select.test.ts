@@ -10,11 +10,11 @@ function candidate(device: DeviceName, report: Partial<DeviceReport>, start?: Er
     device,
     probe: () =>
       Promise.resolve({ device, available: true, automatic: true, detail: "a detail", ...report }),
-    open: ({ blas, ordinal }) =>
+    open: ({ blas, ordinals }) =>
       start
         ? Promise.reject(start)
         : Promise.resolve({
-            description: `${device}, blas ${blas ?? "unset"}, GPU ${ordinal ?? "unset"}`,
+            description: `${device}, blas ${blas ?? "unset"}, GPU ${ordinals?.join() ?? "unset"}`,
             maxTensorBytes: 1,
             maxTotalBytes: 1,
             dispose: () => Promise.resolve(),

@@ -1,12 +1,14 @@
 /**
- * Peak memory of whole runs above an idle process with its backend loaded, for synthetic checkpoints of 6 and of 24
- * layers. Asked for: at most two layers' weights, the Hessians and one batch of activations; no growth with layers.
+ * Peak memory of whole runs above an idle process, for synthetic checkpoints of 6 and of 24 layers. Idle is a process
+ * that has opened its backend and multiplied once, so that the BLAS has its buffers. Asked for: at most two layers'
+ * weights, the Hessians and one batch of activations; no growth with layers.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs-core";
 import { openBackend } from "../../daemon/backend/index.ts";
 import { windowsPerBatch } from "../../daemon/pipeline/activations.ts";
 import { layerElements } from "../../daemon/pipeline/estimate.ts";
@@ -17,11 +19,16 @@ import { report, round, type Row } from "./report.ts";
 
 const SHAPE: LayerShape = { d: 1024, heads: 16, kvHeads: 4, headDim: 64, ffn: 3584 };
 const SEQ_LEN = 256;
+/** One batch: more of them take time, not memory. */
+const SAMPLES = 2;
 const MB = 1e6;
 
 /** Child: one run; prints its resident set before and at its peak, bytes. */
 async function child(folder: string): Promise<void> {
   const backend = await openBackend("wasm");
+  const warm = tf.tidy(() => tf.matMul(tf.ones([1024, 1024]), tf.ones([1024, 1024])));
+  await warm.data();
+  warm.dispose();
   global.gc?.();
   const idle = process.memoryUsage.rss();
   let peak = idle;
@@ -35,7 +42,7 @@ async function child(folder: string): Promise<void> {
       checkpoint: join(folder, "model"),
       out: join(folder, "out"),
       calibration: [join(folder, "text.txt")],
-      samples: 8,
+      samples: SAMPLES,
       seqLen: SEQ_LEN,
       steps: 2,
       pattern: { kind: "unstructured", share: 0.5 },

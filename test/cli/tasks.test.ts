@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runCli } from "../../daemon/cli/index.ts";
-import { parseEval } from "../../daemon/cli/options.ts";
+import { parseEval, parsePrune } from "../../daemon/cli/options.ts";
 import type { EvaluateTasksResult } from "../../daemon/pipeline/index.ts";
 import { EVALUATED, fakeEngine, fakeIo } from "./harness.ts";
 
@@ -69,6 +69,14 @@ test("options", () => {
     logSamples: undefined,
     json: false,
   });
+});
+
+test("of prune: the tasks of its report, data fetched unless a place is named", () => {
+  const { options } = parsePrune("m", { out: "o", tasks: "piqa", limit: "5", baseline: false });
+  expect(options.tasks).toEqual({ tasks: ["piqa"], limit: 5, baseline: false });
+  expect(() => parsePrune("m", { out: "o", taskData: "d" })).toThrow(
+    expect.objectContaining({ code: "cli/needs-option" }),
+  );
 });
 
 test.each([

@@ -32,8 +32,10 @@ describe("words", () => {
     const recipe = recipeSchema.parse({ ...least, rotation });
     expect(pruneOptions(recipe).rotation).toEqual(options.rotation);
   });
-  test.each(["auto", "cuda", "cuda:1", "wasm"])("device %s too", (device) => {
-    expect(fromRecipe({ device }).device).toBe(fromCommandLine({ device }).device);
+  test.each(["auto", "cuda", "cuda:1", "cuda:0,1", "wasm"])("device %s too", (device) => {
+    const { options } = parsePrune("/m", { out: "/o", device });
+    const recipe = recipeSchema.parse({ ...least, device });
+    expect(pruneOptions(recipe).device).toBe(options.device);
   });
 
   test.each(["5GB", "500 MiB", "1000000"])("shard size %s too", (maxShardSize) => {
@@ -49,6 +51,8 @@ describe("words", () => {
     { rotation: "every:0" },
     { rotation: "some" },
     { maxShardSize: "0" },
+    { device: "wasm:1" },
+    { device: "cuda:1," },
     { steps: 0 },
     { steps: 1.5 },
     { samples: -1 },
@@ -103,6 +107,27 @@ test("every option of a run is in a recipe, but resume, which is a matter of the
 });
 
 describe("files", () => {
+  test("names of texts stay names, beside paths; tasks become options, and their data a path", async () => {
+    const recipe = {
+      checkpoint: "/m",
+      out: "/o",
+      calibration: ["c4", "./c4"],
+      evaluation: { text: "wikitext2" },
+      tasks: { names: ["piqa", "arc_easy"], data: "tasks", limit: 9, baseline: false },
+    } as const;
+    const options = pruneOptions(await readRecipe({ recipe, folder: "/r" }));
+    expect(options.calibration).toEqual(["c4", "/r/c4"]);
+    expect(options.evaluation).toEqual({ files: ["wikitext2"] });
+    expect(options.tasks).toEqual({
+      tasks: ["piqa", "arc_easy"],
+      taskData: "/r/tasks",
+      limit: 9,
+      baseline: false,
+    });
+    const fetched = { recipe: { ...recipe, tasks: { names: ["piqa"] as const } }, folder: "/r" };
+    expect(pruneOptions(await readRecipe(fetched)).tasks).toEqual({ tasks: ["piqa"] });
+  });
+
   test("a profile is one of two words, or a file beside the recipe", async () => {
     const recipe = { checkpoint: "/m", out: "/o", sparsity: "50%" };
     for (const [word, profile] of [

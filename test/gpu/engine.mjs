@@ -7,9 +7,10 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { performance } from "node:perf_hooks";
 
 const [node, cli, checkpoint, work, result] = process.argv.slice(2);
-const OPTIONS = ["--samples", "32", "--seq-len", "256", "--steps", "60", "--eval-windows", "40"];
+const OPTIONS = ["--samples", "32", "--seq-len", "256", "--steps", "40", "--eval-windows", "40"];
 const RUNS = [
   ["sparsegpt", "2:4", "pruned-mass"],
   ["wanda", "50%", "entropy"],
@@ -61,8 +62,7 @@ function prune(device, [method, sparsity, objective]) {
   });
 }
 
-const rows = [];
-for (const run of RUNS) rows.push(...(await Promise.all([prune("cuda", run), prune("wasm", run)])));
+const rows = await Promise.all(RUNS.flatMap((run) => [prune("cuda", run), prune("wasm", run)]));
 writeFileSync(result, `${JSON.stringify(rows, null, 2)}\n`);
 console.log(JSON.stringify(rows));
 process.exit(rows.some(({ failed }) => failed) ? 1 : 0);

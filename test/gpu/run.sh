@@ -46,12 +46,16 @@ tests() { # bundles of tests whose names match
 }
 bench() { (cd "$work" && "$node" --expose-gc dist/bench-cuda.mjs "$@") >>"$out/bench.jsonl" && echo >>"$out/bench.jsonl"; }
 devices() { "$node" "$work/dist/cli.js" devices; }
-laws() {
-  local failed=0
+laws() { # side by side, but for the one that fills the device
+  local failed=0 jobs=() name
+  tests device || failed=1
   for file in "$work"/dist/test-*.mjs; do
     name=$(basename "$file" .mjs)
-    [ "$name" = test-soak ] || tests "${name#test-}" || failed=1
+    case $name in test-device | test-soak) continue ;; esac
+    tests "${name#test-}" &
+    jobs+=($!)
   done
+  for job in "${jobs[@]}"; do wait "$job" || failed=1; done
   return $failed
 }
 engine() { "$node" "$root/test/gpu/engine.mjs" "$node" "$work/dist/cli.js" "$root/media/sample" "$work/engine" "$out/engine.json"; }
@@ -62,25 +66,27 @@ sanitizer() {
   (cd "$work" && RESULTS_JSON='' "$tool" --tool memcheck --error-exitcode 9 --print-limit 20 \
     "$node" --test-reporter="$root/test/gpu/reporter.mjs" --test-reporter-destination=stdout dist/test-fused.mjs)
 }
-peer() { python3 "$root/test/bench/peer_rotation.py" --shape 8b --out "$out/peer.json"; }
+peer() { python3 "$root/test/bench/peer_rotation.py" --shape "$shape" --out "$out/peer.json"; }
 export -f tests bench devices laws engine sanitizer peer
-export root out work node
+# Smaller on an emulated GPU, to try the script itself: GPU_SHAPES="tiny tiny 64".
+read -r shape large size <<<"${GPU_SHAPES:-8b 70b 8192}"
+export root out work node shape large size
 
 wanted=("$@")
 [ $# -gt 0 ] || wanted=(devices rates laws engine soak sanitizer step profile peer layer8b layer70b)
 for name in "${wanted[@]}"; do
   case $name in
     devices) part devices 30 bash -c devices ;;
-    rates) part rates 60 bash -c 'bench rates:8192 layouts:8b' ;;
-    profile) part profile 60 bash -c 'bench profile:8b' ;;
-    laws) part laws 120 bash -c laws ;;
+    rates) part rates 60 bash -c 'bench rates:$size layouts:$shape' ;;
+    profile) part profile 60 bash -c 'bench profile:$shape' ;;
+    laws) part laws 150 bash -c laws ;;
     engine) part engine 90 bash -c engine ;;
     soak) part soak 60 bash -c 'tests soak' ;;
-    sanitizer) part sanitizer 90 bash -c sanitizer ;;
-    step) part step 60 bash -c 'bench step:8b' ;;
+    sanitizer) part sanitizer 120 bash -c sanitizer ;;
+    step) part step 60 bash -c 'bench step:$shape' ;;
     peer) part peer 60 bash -c peer ;;
-    layer8b) part layer8b 120 bash -c 'bench layer:8b' ;;
-    layer70b) part layer70b 180 bash -c 'bench layer:70b' ;;
+    layer8b) part layer8b 120 bash -c 'bench layer:$shape' ;;
+    layer70b) part layer70b 180 bash -c 'bench layer:$large' ;;
     *) echo "no part $name" ;;
   esac
 done

@@ -18,42 +18,65 @@ chai.use(JestChaiExpect);
 chai.use(JestAsymmetricMatchers);
 
 type Body = (...args: readonly never[]) => unknown;
-type Register = (name: string, body?: Body) => void;
 type NodeRegister = (name: string, options: node.TestOptions, body: () => unknown) => unknown;
 
-/** A benchmark-sized machine may be slow to start; a test that hangs must not eat the lease. */
+/** `describe` or `test`, with what hangs on it. */
+interface Registrar {
+  (name: string, body?: Body): void;
+  each(rows: readonly unknown[]): (name: string, body: (...args: unknown[]) => unknown) => void;
+  skip(name: string, body?: Body): void;
+  skipIf(condition: unknown): Registrar;
+  runIf(condition: unknown): Registrar;
+}
+
+/** A test that hangs must not eat the lease of the machine. */
 const TIMEOUT_MS = 60_000;
 
-function registrar(register: NodeRegister) {
-  const add =
-    (skip: boolean): Register =>
-    (name, body) => {
-      void register(name, { skip, timeout: TIMEOUT_MS }, () => body?.());
-    };
-  const each =
-    (rows: readonly unknown[]) => (name: string, body: (...args: unknown[]) => unknown) => {
+/**
+ * As in vitest, bodies of `describe` run when the whole file has been read: they may use what stands below them.
+ * Inside of one, everything is registered at once.
+ */
+let collecting = false;
+function whenRead(register: () => void): void {
+  if (collecting) register();
+  else setImmediate(register);
+}
+
+function registrar(register: NodeRegister, skip = false): Registrar {
+  const add = (name: string, body?: Body): void => {
+    whenRead(() => {
+      void register(name, { skip }, () => body?.());
+    });
+  };
+  return Object.assign(add, {
+    each: (rows: readonly unknown[]) => (name: string, body: (...args: unknown[]) => unknown) => {
       for (const row of rows) {
         const args: unknown[] = Array.isArray(row) ? row : [row];
         // `format` would append what has no placeholder.
         const places = name.match(/%[a-zA-Z]/g)?.length ?? 0;
-        add(false)(format(name, ...args.slice(0, places)), () => body(...args));
+        add(format(name, ...args.slice(0, places)), () => body(...args));
       }
-    };
-  return Object.assign(add(false), {
-    each,
-    skip: add(true),
-    skipIf: (condition: unknown) => add(Boolean(condition)),
-    runIf: (condition: unknown) => add(!condition),
+    },
+    skipIf: (condition: unknown) => registrar(register, skip || Boolean(condition)),
+    runIf: (condition: unknown) => registrar(register, skip || !condition),
+    skip: (name: string, body?: Body): void => {
+      whenRead(() => {
+        void register(name, { skip: true }, () => body?.());
+      });
+    },
   });
 }
 
 export const describe = registrar((name, options, body) =>
   node.describe(name, options, () => {
+    const outer = collecting;
+    collecting = true;
     void body();
+    collecting = outer;
   }),
 );
 export const test = registrar((name, options, body) =>
-  node.test(name, options, async () => {
+  node.test(name, { ...options, timeout: TIMEOUT_MS }, async () => {
     await body();
   }),
 );
@@ -62,8 +85,10 @@ export const it = test;
 const hook =
   (register: (body: () => Promise<void>) => void) =>
   (body: () => unknown): void => {
-    register(async () => {
-      await body();
+    whenRead(() => {
+      register(async () => {
+        await body();
+      });
     });
   };
 export const beforeAll = hook(node.before);

@@ -1,22 +1,12 @@
 /** Bad input meets its coded error before any work, and leaves nothing behind. */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { openBackend, type Backend } from "../../daemon/backend/index.ts";
-import { pruneOn, silent, type PruneOptions } from "../../daemon/pipeline/index.ts";
-import { writeTinyModel, writeTinyText, type TinyOptions } from "../support/tinyModel.ts";
+import { expect, test } from "vitest";
+import type { PruneOptions } from "../../daemon/pipeline/index.ts";
+import type { TinyOptions } from "../support/tinyModel.ts";
+import { useRuns } from "./useRuns.ts";
 
-let backend: Backend;
-let folder: string;
-beforeAll(async () => {
-  backend = await openBackend("wasm");
-});
-afterAll(() => backend.dispose());
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "bad-"));
-});
-afterEach(() => rm(folder, { recursive: true, force: true }));
+const runs = useRuns();
 
 interface Case {
   readonly code: string;
@@ -175,29 +165,19 @@ const cases: Record<string, Case> = {
 };
 
 test.each(Object.entries(cases))("%s", async (_, { code, says, tiny, options, prepare }) => {
-  const checkpoint = await writeTinyModel(folder, tiny);
-  const text = await writeTinyText(join(folder, "text.txt"));
-  await prepare?.(checkpoint);
-  const before = await readdir(folder, { recursive: true });
   const { out = "out", ...more } = options ?? {};
-  const run = pruneOn(
-    backend,
-    {
-      checkpoint,
-      out: join(folder, out),
-      calibration: [text],
-      method: "wanda",
-      samples: 4,
-      seqLen: 16,
-      sampling: "sequential",
-      steps: 4,
-      ...more,
-    },
-    silent,
-    new AbortController().signal,
-  );
+  const asked = await runs.options(tiny ?? {}, {
+    method: "wanda",
+    samples: 4,
+    seqLen: 16,
+    steps: 4,
+    ...more,
+  });
+  await prepare?.(asked.checkpoint);
+  const before = await readdir(runs.folder, { recursive: true });
+  const run = runs.run({ ...asked, out: join(runs.folder, out) });
   const expected = { code, message: expect.stringContaining(says) as string };
   await expect(run).rejects.toMatchObject(expected);
-  const after = await readdir(folder, { recursive: true });
+  const after = await readdir(runs.folder, { recursive: true });
   expect(after.filter((name) => !name.startsWith(".denoise-rotator"))).toEqual(before);
 });

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openCheckpoint } from "../../daemon/checkpoint/index.ts";
 import { openModel } from "../../daemon/model/index.ts";
 import {
@@ -14,6 +14,7 @@ import {
 import { readReference } from "../support/readReference.ts";
 import { referenceLogits, type ReferenceModel } from "../support/reference.ts";
 import { TINY_SHAPE, writeTinyModel } from "../support/tinyModel.ts";
+import { useRuns } from "./useRuns.ts";
 
 /** `max_position_embeddings` of the tiny model. */
 const CONTEXT = 64;
@@ -130,4 +131,42 @@ test("bad rows and cancels end with their codes", async () => {
     controller.signal,
   );
   await expect(stopped).rejects.toMatchObject({ code: "pipeline/cancelled" });
+});
+
+describe("the accuracies of a run", () => {
+  const runs = useRuns();
+
+  test("are measured without a baseline where none is wanted, and need data", async () => {
+    const tasks = { tasks: ["piqa"], taskData: folder, baseline: false } as const;
+    const asked = await runs.options({}, { tasks });
+    const { report } = await runs.run(asked);
+    expect(report.tasks?.rows.map((row) => row.label)).toEqual(["dense", "rotated + pruned"]);
+    const none = { ...asked, out: `${runs.folder}/two`, tasks: { tasks: ["piqa"] as const } };
+    await expect(runs.run(none)).rejects.toMatchObject({ code: "pipeline/no-task-data" });
+  });
+
+  // Last: an evaluation opens and closes a device of its own, and there is one in a process.
+  test("stand in its report: dense, unrotated and rotated, as `eval` measures them", async () => {
+    const asked = await runs.options({}, { tasks: { tasks: ["piqa"], taskData: folder } });
+    const { output, report } = await runs.run(asked);
+    const rows = report.tasks?.rows ?? [];
+    expect(rows.map((row) => row.label)).toEqual(["dense", "pruned", "rotated + pruned"]);
+    expect(report.tasks?.harness).toMatch(/^lm-evaluation-harness \d/);
+    for (const [label, checkpoint] of [
+      ["dense", asked.checkpoint],
+      ["rotated + pruned", output],
+    ] as const) {
+      const own = { checkpoint, tasks: ["piqa"], taskData: folder, device: "wasm" } as const;
+      const { tasks } = await evaluateTasks(own, silent, signal);
+      const { task, version, items, figures, files } = tasks[0] ?? {};
+      expect(rows.find((row) => row.label === label)).toEqual({
+        label,
+        task,
+        version,
+        items,
+        figures,
+        dataSha256: files?.map(({ sha256 }) => sha256),
+      });
+    }
+  });
 });

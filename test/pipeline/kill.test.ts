@@ -1,11 +1,12 @@
 /** A real process, really killed: SIGKILL at many moments, `--resume`, and the same bytes in the end. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writeTinyModel, writeTinyText } from "../support/tinyModel.ts";
+import { contents } from "./useRuns.ts";
 
 const CLI = join(import.meta.dirname, "../../dist/cli.js");
 
@@ -36,13 +37,6 @@ function prune(out: string, more: readonly string[], patience = Infinity): Promi
   child.stdout.on("data", count);
   child.stderr.on("data", count);
   return new Promise((resolve) => child.on("close", resolve));
-}
-
-async function contents(root: string): Promise<Map<string, Buffer>> {
-  const files = new Map<string, Buffer>();
-  for (const name of (await readdir(root)).sort())
-    files.set(name, await readFile(join(root, name)));
-  return files;
 }
 
 describe.skipIf(!existsSync(CLI))("a killed run (dist/cli.js must be built)", () => {

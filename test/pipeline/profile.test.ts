@@ -1,14 +1,12 @@
 /** Shares that differ from layer to layer: the formula, exact counts, resuming, and what is refused. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as tf from "@tensorflow/tfjs-core";
-import { openBackend, type Backend } from "../../daemon/backend/index.ts";
 import { openCheckpoint } from "../../daemon/checkpoint/index.ts";
 import { openModel, weightPlace } from "../../daemon/model/index.ts";
-import { pruneOn, silent, type PruneOptions, type RunEvent } from "../../daemon/pipeline/index.ts";
+import type { PruneOptions, RunEvent } from "../../daemon/pipeline/index.ts";
 import { distributed, outlierRatio, owlRatios } from "../../daemon/pipeline/profile.ts";
 import { sampleCalibration, loadTokenizer } from "../../daemon/text/index.ts";
 import {
@@ -21,19 +19,11 @@ import {
 } from "../../daemon/vocabulary.ts";
 import { referenceLogits } from "../support/reference.ts";
 import { readReference } from "../support/readReference.ts";
-import { writeTinyModel, writeTinyText, type TinyOptions } from "../support/tinyModel.ts";
+import type { TinyOptions } from "../support/tinyModel.ts";
+import { contents, useRuns } from "./useRuns.ts";
 
-const never = new AbortController().signal;
-let backend: Backend;
-let folder: string;
-beforeAll(async () => {
-  backend = await openBackend("wasm");
-});
-afterAll(() => backend.dispose());
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "profile-"));
-});
-afterEach(() => rm(folder, { recursive: true, force: true }));
+const runs = useRuns();
+const { run } = runs;
 
 const HALF: Pattern = { kind: "unstructured", share: 0.5 };
 const SEQ_LEN = 24;
@@ -52,22 +42,8 @@ const OUTLIERS: TinyOptions = {
   },
 };
 
-async function optionsFor(tiny: TinyOptions, more: Partial<PruneOptions>): Promise<PruneOptions> {
-  return {
-    checkpoint: await writeTinyModel(folder, tiny),
-    out: join(folder, "out"),
-    calibration: [await writeTinyText(join(folder, "text.txt"))],
-    pattern: HALF,
-    samples: SAMPLES,
-    seqLen: SEQ_LEN,
-    sampling: "sequential",
-    steps: 8,
-    ...more,
-  };
-}
-
-const run = (options: PruneOptions, listener = silent, signal = never) =>
-  pruneOn(backend, options, listener, signal);
+const optionsFor = (tiny: TinyOptions, more: Partial<PruneOptions>): Promise<PruneOptions> =>
+  runs.options(tiny, { pattern: HALF, samples: SAMPLES, seqLen: SEQ_LEN, ...more });
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -192,12 +168,12 @@ describe("exact counts", () => {
     ["magnitude", { modelType: "qwen3" }, { kind: "layer" }],
   ];
   test.each(cases)("%s %o %o: as many zeros as evenly", async (method, tiny, rotation) => {
-    const file = join(folder, "ratios.json");
+    const file = join(runs.folder, "ratios.json");
     await writeFile(file, "[0.23, 0.37, 0.33]");
     const pattern: Pattern = { kind: "unstructured", share: 0.31 };
     const options = await optionsFor({ ...tiny, layers: 3 }, { method, rotation, pattern });
     const before = tf.memory().numTensors;
-    const even = await run({ ...options, out: join(folder, "even") });
+    const even = await run({ ...options, out: join(runs.folder, "even") });
     const { output, report } = await run({
       ...options,
       sparsityProfile: { kind: "file", path: file },
@@ -218,7 +194,7 @@ describe("exact counts", () => {
   });
 
   test("a file without a share beside it says how much is deleted", async () => {
-    const file = join(folder, "ratios.json");
+    const file = join(runs.folder, "ratios.json");
     await writeFile(file, "[0.25, 0.5]");
     const options = await optionsFor(
       {},
@@ -231,25 +207,13 @@ describe("exact counts", () => {
   });
 });
 
-async function contents(root: string): Promise<Map<string, Buffer>> {
-  const names = (await readdir(root)).sort();
-  return new Map(
-    await Promise.all(
-      names.map(async (name): Promise<[string, Buffer]> => [
-        name,
-        await readFile(join(root, name)),
-      ]),
-    ),
-  );
-}
-
 describe("resuming", () => {
   const owl = { method: "sparsegpt", sparsityProfile: { kind: "owl" } } as const;
 
   test("cancelled on the way through the pass and behind it, resumed: the same bytes", async () => {
     const options = await optionsFor(OUTLIERS, owl);
     const events: RunEvent[] = [];
-    const whole = await run({ ...options, out: join(folder, "whole", "out") }, (e) => {
+    const whole = await run({ ...options, out: join(runs.folder, "whole", "out") }, (e) => {
       events.push(e);
     });
     const expected = await contents(whole.output);
@@ -265,7 +229,7 @@ describe("resuming", () => {
         if (!stop.signal.aborted) throw error;
         cancelled++;
       });
-      resume = existsSync(join(folder, ".denoise-rotator", "out", "run.json"));
+      resume = existsSync(join(runs.folder, ".denoise-rotator", "out", "run.json"));
     }
     expect(cancelled).toBeGreaterThan(1);
     expect(await contents(options.out)).toEqual(expected);
@@ -278,7 +242,7 @@ describe("resuming", () => {
       if (event.type === "layer") stop.abort();
     };
     await expect(run(options, listener, stop.signal)).rejects.toBeDefined();
-    const file = join(folder, ".denoise-rotator", "out", "profile.json");
+    const file = join(runs.folder, ".denoise-rotator", "out", "profile.json");
     const saved = JSON.parse(await readFile(file, "utf8")) as { ratios: number[] };
     // What is measured again would not be this.
     const other = [saved.ratios[0] ?? 0, 0.52, 1 - 0.52 + 0.5 - (saved.ratios[0] ?? 0)];
@@ -297,7 +261,7 @@ describe("resuming", () => {
     await expect(
       run({ ...options, resume: true, sparsityProfile: { kind: "uniform" } }),
     ).rejects.toMatchObject({ code: "pipeline/resume-mismatch" });
-    const file = join(folder, ".denoise-rotator", "out", "profile.json");
+    const file = join(runs.folder, ".denoise-rotator", "out", "profile.json");
     await writeFile(file, '{"ratios": [0.5]}');
     await expect(run({ ...options, resume: true })).rejects.toMatchObject({
       code: "pipeline/corrupt-work",
@@ -342,7 +306,7 @@ describe("refused before any work", () => {
     ],
   ];
   test.each(cases)("%s", async (_, text, more, code, says) => {
-    const path = join(folder, "ratios.json");
+    const path = join(runs.folder, "ratios.json");
     if (text !== null) await writeFile(path, text);
     const options = await optionsFor(
       {},
@@ -353,6 +317,6 @@ describe("refused before any work", () => {
       kind: "usage",
       message: expect.stringContaining(says) as string,
     });
-    expect(existsSync(join(folder, ".denoise-rotator"))).toBe(false);
+    expect(existsSync(join(runs.folder, ".denoise-rotator"))).toBe(false);
   });
 });

@@ -1,21 +1,14 @@
 /** Laws of whole runs on tiny random checkpoints, in process, on the wasm backend. */
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { hostname, tmpdir } from "node:os";
+import { hostname } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as tf from "@tensorflow/tfjs-core";
-import { openBackend, type Backend } from "../../daemon/backend/index.ts";
 import { openCheckpoint, type Checkpoint } from "../../daemon/checkpoint/index.ts";
 import { openModel } from "../../daemon/model/index.ts";
 import { perplexity } from "../../daemon/pipeline/evaluate.ts";
-import {
-  pruneOn,
-  silent,
-  type PruneOptions,
-  type RunEvent,
-  type Stage,
-} from "../../daemon/pipeline/index.ts";
+import type { PruneOptions, RunEvent, Stage } from "../../daemon/pipeline/index.ts";
 import type { RotationScope } from "../../daemon/report.ts";
 import type { LayerShape, Pattern, PruneMethod } from "../../daemon/vocabulary.ts";
 import {
@@ -24,38 +17,17 @@ import {
   writeTinyText,
   type TinyOptions,
 } from "../support/tinyModel.ts";
+import { contents, never, useRuns } from "./useRuns.ts";
 
-const never = new AbortController().signal;
-let backend: Backend;
-let folder: string;
-beforeAll(async () => {
-  backend = await openBackend("wasm");
-});
-afterAll(() => backend.dispose());
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "prune-"));
-});
-afterEach(() => rm(folder, { recursive: true, force: true }));
+const runs = useRuns();
+const { run } = runs;
 
 const NM24: Pattern = { kind: "nm", keep: 2, of: 4 };
 const HALF: Pattern = { kind: "unstructured", share: 0.5 };
 const LAYER: RotationScope = { kind: "layer" };
 
-async function optionsFor(tiny: TinyOptions, more: Partial<PruneOptions>): Promise<PruneOptions> {
-  return {
-    checkpoint: await writeTinyModel(folder, tiny),
-    out: join(folder, "out"),
-    calibration: [await writeTinyText(join(folder, "text.txt"))],
-    samples: 6,
-    seqLen: 24,
-    sampling: "sequential",
-    steps: 12,
-    ...more,
-  };
-}
-
-const run = (options: PruneOptions, listener = silent, signal = never) =>
-  pruneOn(backend, options, listener, signal);
+const optionsFor = (tiny: TinyOptions, more: Partial<PruneOptions>): Promise<PruneOptions> =>
+  runs.options(tiny, { steps: 12, ...more });
 
 const WIDE_HEADS: LayerShape = { ...TINY_SHAPE, headDim: 8 };
 /** SmolLM's proportions: 9 query heads over 3. */
@@ -184,7 +156,7 @@ test("a tied checkpoint that stores a head of its own is written once each", asy
 
 test("an output that is a link to an empty folder is filled where it points to", async () => {
   const options = await optionsFor({}, { method: "magnitude" });
-  const target = join(folder, "elsewhere");
+  const target = join(runs.folder, "elsewhere");
   await mkdir(target);
   await symlink(target, options.out);
   const { output } = await run(options);
@@ -193,7 +165,7 @@ test("an output that is a link to an empty folder is filled where it points to",
 });
 
 test("the output's perplexity is what the report says, with dense and unrotated beside it", async () => {
-  const text = join(folder, "text.txt");
+  const text = join(runs.folder, "text.txt");
   const evaluation = { files: [text], seqLen: 24, maxWindows: 8 };
   const options = await optionsFor({}, { method: "wanda", evaluation });
   const { output, report } = await run(options);
@@ -219,7 +191,7 @@ test("the output's perplexity is what the report says, with dense and unrotated 
   }
   const written: unknown = JSON.parse(await readFile(join(output, "denoise-report.json"), "utf8"));
   expect(written).toEqual(JSON.parse(JSON.stringify(report)));
-  expect(existsSync(join(folder, ".denoise-rotator"))).toBe(false);
+  expect(existsSync(join(runs.folder, ".denoise-rotator"))).toBe(false);
 });
 
 test("dtypes: bf16 output, and every other tensor copied through untouched", async () => {
@@ -237,7 +209,7 @@ test("dtypes: bf16 output, and every other tensor copied through untouched", asy
   await before.close();
   await after.close();
 
-  const f32 = await run({ ...options, out: join(folder, "f32"), dtype: "f32" });
+  const f32 = await run({ ...options, out: join(runs.folder, "f32"), dtype: "f32" });
   const recast = await openCheckpoint(f32.output);
   expect([...recast.tensors.values()].every((t) => t.dtype === "F32")).toBe(true);
   expect(recast.config).toMatchObject({ torch_dtype: "float32" });
@@ -247,9 +219,9 @@ test("dtypes: bf16 output, and every other tensor copied through untouched", asy
 test("a sharded input gives the same tensors as a single file", async () => {
   const options = await optionsFor({}, { method: "sparsegpt" });
   const single = await run(options);
-  await rm(join(folder, "model"), { recursive: true });
-  await writeTinyModel(folder, { maxShardBytes: 4000 });
-  const many = await run({ ...options, out: join(folder, "many"), maxShardBytes: 4000 });
+  await rm(join(runs.folder, "model"), { recursive: true });
+  await writeTinyModel(runs.folder, { maxShardBytes: 4000 });
+  const many = await run({ ...options, out: join(runs.folder, "many"), maxShardBytes: 4000 });
   const [a, b] = [await openCheckpoint(single.output), await openCheckpoint(many.output)];
   expect(b.files.length).toBeGreaterThan(2);
   expect([...b.tensors.keys()].sort()).toEqual([...a.tensors.keys()].sort());
@@ -260,14 +232,6 @@ test("a sharded input gives the same tensors as a single file", async () => {
   await b.close();
 });
 
-/** Every file of a folder, by name. */
-async function contents(root: string): Promise<Map<string, Buffer>> {
-  const files = new Map<string, Buffer>();
-  for (const name of (await readdir(root)).sort())
-    files.set(name, await readFile(join(root, name)));
-  return files;
-}
-
 describe("stopping and resuming", () => {
   const cases: [PruneMethod, RotationScope][] = [
     ["sparsegpt", LAYER],
@@ -277,10 +241,10 @@ describe("stopping and resuming", () => {
   test.each(cases)(
     "%s %o: cancelled at every event, resumed, same bytes",
     async (method, rotation) => {
-      const evaluation = { files: [join(folder, "text.txt")], seqLen: 24, maxWindows: 4 };
+      const evaluation = { files: [join(runs.folder, "text.txt")], seqLen: 24, maxWindows: 4 };
       const options = await optionsFor({ layers: 3 }, { method, rotation, evaluation });
       const events: RunEvent[] = [];
-      const whole = await run({ ...options, out: join(folder, "whole", "out") }, (e) =>
+      const whole = await run({ ...options, out: join(runs.folder, "whole", "out") }, (e) =>
         events.push(e),
       );
       const expected = await contents(whole.output);
@@ -298,7 +262,7 @@ describe("stopping and resuming", () => {
         await run({ ...options, resume }, listener, stop.signal).catch((error: unknown) => {
           if (!stop.signal.aborted) throw error;
         });
-        resume = existsSync(join(folder, ".denoise-rotator", "out", "run.json"));
+        resume = existsSync(join(runs.folder, ".denoise-rotator", "out", "run.json"));
       }
       expect(await contents(options.out)).toEqual(expected);
       expect(await contents(options.checkpoint)).toEqual(input);
@@ -314,9 +278,9 @@ describe("stopping and resuming", () => {
   test.each(stages)(
     "stopped in the middle of %s, %o: resumed to the same bytes",
     async (stage, rotation) => {
-      const evaluation = { files: [join(folder, "text.txt")], seqLen: 24, maxWindows: 4 };
+      const evaluation = { files: [join(runs.folder, "text.txt")], seqLen: 24, maxWindows: 4 };
       const options = await optionsFor({}, { method: "sparsegpt", rotation, evaluation });
-      const whole = await run({ ...options, out: join(folder, "whole", "out") });
+      const whole = await run({ ...options, out: join(runs.folder, "whole", "out") });
       for (const occurrence of [1, 3, 6]) {
         await rm(options.out, { recursive: true, force: true });
         const stop = new AbortController();
@@ -338,7 +302,7 @@ describe("stopping and resuming", () => {
   test("a run killed behind its last rename only has to tidy up", async () => {
     const options = await optionsFor({}, { method: "magnitude" });
     const { report } = await run(options);
-    const work = join(folder, ".denoise-rotator", "out");
+    const work = join(runs.folder, ".denoise-rotator", "out");
     await mkdir(work, { recursive: true });
     await writeFile(join(work, "run.json"), "{}");
     const again = await run({ ...options, resume: true });
@@ -353,15 +317,19 @@ describe("stopping and resuming", () => {
       if (event.type === "layer") stop.abort();
     };
     await expect(run(options, listener, stop.signal)).rejects.toBeDefined();
-    await rm(join(folder, ".denoise-rotator", "out", "run.json"));
+    await rm(join(runs.folder, ".denoise-rotator", "out", "run.json"));
     const other = await run({ ...options, method: "sparsegpt" });
-    const clean = await run({ ...options, method: "sparsegpt", out: join(folder, "clean", "out") });
+    const clean = await run({
+      ...options,
+      method: "sparsegpt",
+      out: join(runs.folder, "clean", "out"),
+    });
     expect(await contents(other.output)).toEqual(await contents(clean.output));
   });
 
   test("a lock of a living process is respected, one of a dead process is taken over", async () => {
     const options = await optionsFor({}, { method: "magnitude" });
-    const work = join(folder, ".denoise-rotator", "out");
+    const work = join(runs.folder, ".denoise-rotator", "out");
     await mkdir(work, { recursive: true });
     const stat = await readFile(`/proc/${process.ppid}/stat`, "utf8").catch(() => "");
     const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
@@ -388,12 +356,12 @@ describe("stopping and resuming", () => {
       code: "pipeline/resume-mismatch",
       message: expect.stringContaining("steps 12, now it is 13") as string,
     });
-    await writeTinyText(join(folder, "text.txt"), 4000, 8);
+    await writeTinyText(join(runs.folder, "text.txt"), 4000, 8);
     await expect(run(resumed)).rejects.toMatchObject({ code: "pipeline/resume-mismatch" });
-    await writeTinyText(join(folder, "text.txt"));
-    await cp(join(folder, "model"), join(folder, "kept"), { recursive: true });
-    await rm(join(folder, "model"), { recursive: true });
-    await writeTinyModel(folder, { layers: 2, seed: 2 });
+    await writeTinyText(join(runs.folder, "text.txt"));
+    await cp(join(runs.folder, "model"), join(runs.folder, "kept"), { recursive: true });
+    await rm(join(runs.folder, "model"), { recursive: true });
+    await writeTinyModel(runs.folder, { layers: 2, seed: 2 });
     await expect(run(resumed)).rejects.toMatchObject({ code: "pipeline/resume-mismatch" });
     expect(existsSync(options.out)).toBe(false);
   });

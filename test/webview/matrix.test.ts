@@ -39,6 +39,19 @@ describe("viewport", () => {
     );
   });
 
+  test("a square matrix is drawn as a square", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9000 }),
+        fc.integer({ min: 80, max: 900 }),
+        (n, width) => {
+          const size = plotSize({ rows: n, cols: n }, { width, height: 460 });
+          expect(size.width).toBe(size.height);
+        },
+      ),
+    );
+  });
+
   const walks = fc.array(
     fc.oneof(
       fc.record({

@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { CancellationTokenSource, type CancellationToken } from "vscode-jsonrpc";
 import { documentOf } from "../../extension/panels/document.ts";
@@ -12,7 +11,8 @@ import { PageSession, type Answers } from "../../extension/panels/session.ts";
 import type { HostMessage, MatrixId, PageMessage, RunSource } from "../../webview/messages.ts";
 import type { Theme } from "./themes.ts";
 
-const DIST = fileURLToPath(new URL("../../dist/webview/", import.meta.url));
+/** Tests and benchmarks run in the root, wherever they are bundled to. */
+const DIST = path.resolve("dist/webview");
 const ORIGIN = "http://panel.test";
 
 export interface PanelOptions {
@@ -36,9 +36,9 @@ export interface Panel extends AsyncDisposable {
   readonly acts: PageMessage[];
   /** What was wrong: console messages, errors, refused requests, messages that are none. */
   readonly noise: string[];
-  post(message: HostMessage): Promise<void>;
+  readonly post: (message: HostMessage) => Promise<void>;
   /** What the page keeps now. */
-  state(): Promise<unknown>;
+  readonly state: () => Promise<unknown>;
 }
 
 export async function openPanel(browser: Browser, options: PanelOptions): Promise<Panel> {
@@ -107,7 +107,7 @@ export async function openPanel(browser: Browser, options: PanelOptions): Promis
     ({ variables, bodyClass, kept }) => {
       // This runs before there is a document; as soon as there is a body it is themed, before the page's script.
       new MutationObserver((_, observer) => {
-        if (document.body === null) return;
+        if (!document.contains(document.querySelector("body"))) return;
         observer.disconnect();
         document.body.classList.add(bodyClass);
         for (const [name, value] of Object.entries(variables)) {

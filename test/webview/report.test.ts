@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { RunReport } from "../../daemon/report.ts";
 import { parsePayload } from "../../webview/report/schema.ts";
 import { consequences, selfTestWords } from "../../webview/report/words.ts";
-import { perplexityMeaning, verdict } from "../../webview/words.ts";
+import { sparsitySentence } from "../../webview/charts/sparsity.ts";
+import { layerShare, perplexityMeaning, verdict } from "../../webview/words.ts";
 import { comparisonReport, perplexities, runReport } from "./fixture.ts";
 
 const run = runReport({ layers: 1 });
@@ -92,6 +93,27 @@ describe("words", () => {
     });
     expect(selfTestWords(report(0.002)).passed).toBe(true);
     expect(selfTestWords(report(0.0021)).passed).toBe(false);
+  });
+});
+
+describe("a profile", () => {
+  const half = { kind: "unstructured", share: 0.5 } as const;
+  const points = (ratios: readonly number[] | null, achieved: readonly number[]) =>
+    achieved.map((sparsity, layer) => ({
+      layer,
+      role: "q" as const,
+      sparsity,
+      target: layerShare(half, ratios, layer),
+    }));
+
+  test("every layer is held against the share asked of it, not against the mean", () => {
+    expect(sparsitySentence(points([0.4, 0.6], [0.4, 0.6]))).toMatch(/^All 2 .* their layer\.$/);
+    expect(sparsitySentence(points([0.4, 0.6], [0.5, 0.5]))).toMatch(/^2 of 2 .* their layer\.$/);
+  });
+
+  test("without one the share is named", () => {
+    expect(sparsitySentence(points(null, [0.5, 0.5]))).toContain("at 50.00");
+    expect(sparsitySentence(points(null, [0.5, 0.4]))).toMatch(/^1 of 2 .* 50\.00/);
   });
 });
 

@@ -1,13 +1,22 @@
 /** A real daemon with a pruning of the bundled sample, for pages to look at. */
-import { fileURLToPath } from "node:url";
-import { join } from "node:path";
-import { CancellationToken } from "vscode-jsonrpc";
-import { PRUNE, type RecipeFile } from "../../daemon/protocol.ts";
+import { join, resolve } from "node:path";
+import type { CancellationToken } from "vscode-jsonrpc";
+import {
+  DETAIL,
+  JOB_CHANGED,
+  JOB_PROGRESS,
+  JOB_UPDATES,
+  PRUNE,
+  type JobInfo,
+  type RecipeFile,
+} from "../../daemon/protocol.ts";
 import type { Requests } from "../../extension/panels/answers.ts";
-import { DaemonError, daemonErrorOf } from "../../extension/errors.ts";
+import { daemonErrorOf } from "../../extension/errors.ts";
+import { jobView, runUpdates } from "../../extension/panels/convert.ts";
 import type { Client } from "../daemon/harness.ts";
+import type { Panel } from "./panel.ts";
 
-export const SAMPLE = fileURLToPath(new URL("../../media/sample", import.meta.url));
+export const SAMPLE = resolve("media/sample");
 
 /** The client as the panels know it. */
 export function requestsOf(client: Client): Requests<CancellationToken> {
@@ -43,4 +52,25 @@ export async function pruneSample(
   return id;
 }
 
-export { DaemonError };
+/** What the extension posts to the page of a job. */
+export function follow(client: Client, panel: Panel, id: string): void {
+  let last: JobInfo | null = null;
+  const tell = (job: JobInfo): void => {
+    last = job;
+    void panel.post({ type: "job", job: jobView(job) });
+  };
+  client.on(JOB_CHANGED, ({ job }) => {
+    if (job.id === id) tell(job);
+  });
+  client.on(JOB_PROGRESS, ({ id: of, revision, progress }) => {
+    if (of === id && last !== null) tell({ ...last, revision, progress });
+  });
+  client.on(JOB_UPDATES, ({ id: of, updates }) => {
+    if (of !== id) return;
+    const told = runUpdates(updates);
+    void panel.post(told === null ? { type: "stale" } : { type: "updates", updates: told });
+  });
+  void client.ask(DETAIL, { id }).then(({ job }) => {
+    tell(job);
+  });
+}

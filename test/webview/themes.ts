@@ -12,7 +12,7 @@ const COMMON = {
   "--vscode-editor-font-family": '"Droid Sans Mono", monospace',
 };
 
-export const THEMES: readonly Theme[] = [
+export const THEMES: readonly [Theme, Theme, Theme] = [
   {
     name: "light",
     bodyClass: "vscode-light",
@@ -105,10 +105,6 @@ export const THEMES: readonly Theme[] = [
       "--vscode-errorForeground": "#f48771",
       "--vscode-charts-blue": "#59a4f9",
       "--vscode-button-foreground": "#ffffff",
-      "--vscode-button-background": "#000000",
-      "--vscode-button-secondaryBackground": "#000000",
-      "--vscode-button-secondaryForeground": "#ffffff",
-      "--vscode-button-secondaryHoverBackground": "#000000",
       "--vscode-input-background": "#000000",
       "--vscode-input-foreground": "#ffffff",
       "--vscode-input-border": "#6fc3df",

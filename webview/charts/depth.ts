@@ -18,6 +18,8 @@ export interface DepthOptions {
   readonly rotated: boolean;
   /** Start the axis at zero: right for shares, wrong for entropies, whose changes are small beside their size. */
   readonly fromZero: boolean;
+  /** Layers of the model: room is kept for those that are not done. Only as many as there are points if absent. */
+  readonly layerCount?: number | undefined;
 }
 
 const MARGIN = { top: 26, right: 10, bottom: 40, left: 56 };
@@ -35,7 +37,8 @@ export function depthChart(
   const { width, rotated } = options;
   const height = MARGIN.top + PLOT_HEIGHT + MARGIN.bottom;
   const [low = 0, high = 1] = extent(points.flatMap((p) => [p.before, p.after]));
-  const [firstLayer = 0, lastLayer = 0] = extent(points, (p) => p.layer);
+  const [firstLayer = 0, lastDone = 0] = extent(points, (p) => p.layer);
+  const lastLayer = Math.max(lastDone, (options.layerCount ?? 0) - 1);
   const x = scaleLinear([firstLayer - 0.5, lastLayer + 0.5], [MARGIN.left, width - MARGIN.right]);
   const y = scaleLinear(
     [options.fromZero ? 0 : low, high > low || options.fromZero ? high || 1 : low + 1],
@@ -74,7 +77,9 @@ export function depthChart(
     width - MARGIN.right,
     {
       label: "decoder layer →",
-      ticks: x.ticks(Math.min(points.length, Math.floor(width / 40))).filter(Number.isInteger),
+      ticks: x
+        .ticks(Math.min(lastLayer - firstLayer + 1, Math.floor(width / 40)))
+        .filter(Number.isInteger),
       format: String,
       grid: 0,
     },

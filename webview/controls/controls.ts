@@ -73,6 +73,34 @@ export function downloadButton(
   return button;
 }
 
+/**
+ * A section about figures: what they say, the pictures, and the numbers themselves, which may stand behind a click.
+ */
+export function figuresSection(
+  level: Level,
+  title: string,
+  parts: {
+    readonly lead: readonly Child[];
+    readonly charts: readonly Child[];
+    readonly notes?: readonly Child[];
+    readonly table: HTMLElement;
+    /** Says what opens the table; it is always open without. */
+    readonly tableSummary?: string;
+    readonly download?: HTMLElement;
+  },
+): HTMLElement {
+  const { lead, charts, notes = [], table, tableSummary, download } = parts;
+  return section(
+    level,
+    title,
+    ...lead,
+    ...charts,
+    ...notes,
+    tableSummary === undefined ? table : details(tableSummary, table),
+    ...(download === undefined ? [] : [download]),
+  );
+}
+
 export interface ChartBox {
   readonly element: HTMLElement;
   /** Draws again, with what the data are now. */

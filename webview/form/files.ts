@@ -1,6 +1,6 @@
 /** A list of files that a person chooses with the workbench's dialog. */
 import { h } from "../charts/index.ts";
-import { button } from "../panels/button.ts";
+import { button } from "../controls/index.ts";
 
 export interface FileList {
   readonly element: HTMLElement;

@@ -1,6 +1,6 @@
 /** The form itself: controls, their values, and what the host says of them. */
 import { h } from "../charts/index.ts";
-import { button } from "../panels/button.ts";
+import { button } from "../controls/index.ts";
 import { cards, field, textInput, type Field } from "./controls.ts";
 import { deviceField } from "./device.ts";
 import { estimatePanel } from "./estimate.ts";

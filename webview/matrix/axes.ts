@@ -4,7 +4,7 @@ import { format } from "../charts/index.ts";
 import type { Range } from "../messages.ts";
 import type { Shape, Size, Viewport } from "./viewport.ts";
 
-export const AXES_MARGIN = { top: 6, right: 10, bottom: 34, left: 46 };
+export const AXES_MARGIN = { top: 6, right: 10, bottom: 34, left: 58 };
 
 export interface Axes {
   readonly element: SVGSVGElement;
@@ -19,9 +19,8 @@ export interface AxisNames {
 }
 
 export function createAxes(shape: Shape, names: AxisNames): Axes {
-  const svg = select(document.createElementNS("http://www.w3.org/2000/svg", "svg"))
-    .attr("class", "dr-svg dr-plot-axes")
-    .attr("aria-hidden", "true");
+  const element = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const svg = select(element).attr("class", "dr-svg dr-plot-axes").attr("aria-hidden", "true");
   const plot = svg
     .append("g")
     .attr("transform", `translate(${AXES_MARGIN.left},${AXES_MARGIN.top})`);
@@ -43,7 +42,7 @@ export function createAxes(shape: Shape, names: AxisNames): Axes {
   let size: Size = { width: 0, height: 0 };
 
   return {
-    element: svg.node()!,
+    element,
     resize(next) {
       size = next;
       svg
@@ -52,7 +51,7 @@ export function createAxes(shape: Shape, names: AxisNames): Axes {
       clip.attr("width", size.width).attr("height", size.height);
       frame.attr("width", size.width).attr("height", size.height);
       across.attr("x", size.width / 2).attr("y", size.height + 29);
-      down.attr("transform", `translate(-36,${size.height / 2}) rotate(-90)`);
+      down.attr("transform", `translate(-47,${size.height / 2}) rotate(-90)`);
     },
     draw(view, cell) {
       const x = (col: number): number => (col - view.col) * view.scaleX;

@@ -54,6 +54,7 @@ function drawTile<Kind extends string>(
   // Many cells a pixel: an average looks like the matrix, every n-th cell does not.
   const shrinks = x1 - x0 < tile.cellCols || y1 - y0 < tile.cellRows;
   context.imageSmoothingEnabled = shrinks;
+  context.imageSmoothingQuality = "high";
   context.drawImage(picture, x0, y0, x1 - x0, y1 - y0);
 }
 

@@ -4,17 +4,25 @@
  */
 import { h } from "../charts/index.ts";
 import type { Range } from "../messages.ts";
-import { AXES_MARGIN, createAxes, type Axes, type AxisNames } from "./axes.ts";
+import { AXES_MARGIN, type AxisNames } from "./axes.ts";
 import { drawScene } from "./draw.ts";
 import { listen, type Gestures } from "./gestures.ts";
-import { levelFor, tileOf, tilesOver } from "./levels.ts";
+import { levelFor, tilesOver } from "./levels.ts";
+import { createPlot, resizePlot, sizeFor, type Plot } from "./plot.ts";
+import {
+  readAt,
+  shownCells,
+  type Cursor,
+  type Look,
+  type Reading,
+  type ShownCell,
+} from "./reading.ts";
 import type { PlotSource } from "./source.ts";
-import { cellOf, type DecodedTile } from "./tile.ts";
+import type { DecodedTile } from "./tile.ts";
 import { TileStore, type FetchTile, type WantedTile } from "./tileStore.ts";
 import {
   fit,
   pan,
-  plotSize,
   resized,
   reveal,
   visible,
@@ -23,28 +31,6 @@ import {
   type Size,
   type Viewport,
 } from "./viewport.ts";
-
-/** What a plot knows of the weight under the cross-hair. */
-export interface Reading {
-  readonly value: number;
-  readonly tile: DecodedTile;
-  /** Rows and columns of the cell it comes from: one of each where it is the weight's own. */
-  readonly rows: Range;
-  readonly cols: Range;
-}
-
-export interface Cursor {
-  readonly row: number;
-  readonly col: number;
-}
-
-/** What the plots show in one place, for tables. */
-export interface ShownCell {
-  readonly rows: Range;
-  readonly cols: Range;
-  /** By title of the plot. */
-  readonly values: Readonly<Record<string, number>>;
-}
 
 export interface ExplorerOptions<Kind extends string> {
   readonly shape: Shape;
@@ -57,24 +43,14 @@ export interface ExplorerOptions<Kind extends string> {
   readonly label: string;
   /** A view kept from before. */
   readonly view: Viewport | null;
-  readonly onView: (view: Viewport, exact: boolean) => void;
+  /** To be kept; comes with every movement. */
+  readonly onView: (view: Viewport) => void;
+  /** Cells have become single weights, or are no more; comes first of all. */
+  readonly onExact: (exact: boolean) => void;
   /** The cross-hair moved, or what is known under it changed; readings are in the order of the plots. */
   readonly onCursor: (cursor: Cursor | null, readings: readonly (Reading | undefined)[]) => void;
   /** Something was fetched, or failed. */
   readonly onTiles: (store: TileStore<Kind>) => void;
-}
-
-/** Narrowest plot worth having beside another. */
-const LEAST_PLOT = 240;
-const MOST_PLOT = 520;
-const MOST_HEIGHT = 460;
-const GAP = 20;
-
-interface Plot<Kind extends string> {
-  readonly source: PlotSource<Kind>;
-  readonly canvas: HTMLCanvasElement;
-  readonly axes: Axes;
-  readonly box: HTMLElement;
 }
 
 export class Explorer<Kind extends string> {
@@ -86,6 +62,9 @@ export class Explorer<Kind extends string> {
   #view: Viewport | null = null;
   #cursor: Cursor | null = null;
   #frame = 0;
+  /** Of values in cells: asking for it in every frame would cost a layout. */
+  #font = "11px sans-serif";
+  #exact: boolean | null = null;
 
   constructor(private readonly options: ExplorerOptions<Kind>) {
     this.#store = new TileStore(options.fetch, () => {
@@ -129,19 +108,6 @@ export class Explorer<Kind extends string> {
       this.#layout();
     });
     this.#resize.observe(this.element);
-  }
-
-  get view(): Viewport | null {
-    return this.#view;
-  }
-
-  /** Whether single weights are what is looked at. */
-  get exact(): boolean {
-    return this.#view !== null && this.#level() === 0;
-  }
-
-  get store(): TileStore<Kind> {
-    return this.#store;
   }
 
   /** Zooms about a point of the plot; about the cross-hair, else the middle, where none is given. */
@@ -194,52 +160,21 @@ export class Explorer<Kind extends string> {
   values(): ShownCell[] {
     const view = this.#view;
     if (view === null) return [];
-    const { shape } = this.options;
-    const part = visible(view, shape, this.#size);
-    const level = this.#level();
-    const cells: ShownCell[] = [];
-    let row = part.rows[0];
-    while (row < part.rows[1]) {
-      let col = part.cols[0];
-      let nextRow = row + 1;
-      while (col < part.cols[1]) {
-        const readings = this.#plots.map(({ source }) => this.#readAt(source, level, row, col));
-        const finest = readings.reduce<Reading | undefined>(
-          (best, r) => (best === undefined || (r && sizeOf(r) < sizeOf(best)) ? r : best),
-          undefined,
-        );
-        const { rows, cols } = finest ?? {
-          rows: [row, row + 1] as const,
-          cols: [col, col + 1] as const,
-        };
-        const values: Record<string, number> = {};
-        for (const [i, reading] of readings.entries()) {
-          const title = this.#plots[i]?.source.title;
-          if (reading && title !== undefined) values[title] = reading.value;
-        }
-        cells.push({ rows, cols, values });
-        nextRow = Math.max(nextRow, rows[1]);
-        col = Math.max(col + 1, cols[1]);
-      }
-      row = nextRow;
-    }
-    return cells;
+    const part = visible(view, this.options.shape, this.#size);
+    return shownCells(this.#look(), this.options.plots, part);
   }
 
   #layout(): void {
     const style = getComputedStyle(this.element);
     const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
-    const room = this.element.clientWidth - padding;
+    this.#font = `11px ${style.fontFamily}`;
+    // Whole pixels below the width, which may be a fraction: one too many, and the last plot wraps.
+    const room = Math.floor(this.element.getBoundingClientRect().width - padding - 0.5);
     if (room <= 0) return;
-    const count = this.#plots.length;
-    const wide = (perRow: number): number => Math.floor((room - (perRow - 1) * GAP) / perRow);
-    let perRow = count;
-    while (perRow > 1 && wide(perRow) < LEAST_PLOT + AXES_MARGIN.left) perRow--;
-    const width = Math.min(MOST_PLOT, wide(perRow)) - AXES_MARGIN.left - AXES_MARGIN.right;
-    const size = plotSize(this.options.shape, { width: Math.max(80, width), height: MOST_HEIGHT });
+    const size = sizeFor(this.options.shape, this.#plots.length, room);
     const { shape } = this.options;
-    const first = this.#view === null;
-    if (!first && size.width === this.#size.width && size.height === this.#size.height) return;
+    const same = size.width === this.#size.width && size.height === this.#size.height;
+    if (this.#view !== null && same) return;
     const before = this.#size;
     this.#size = size;
     this.#view =
@@ -250,13 +185,12 @@ export class Explorer<Kind extends string> {
         : resized(this.#view, shape, before, size);
     for (const plot of this.#plots) resizePlot(plot, size);
     this.#drawNow();
-    if (first) this.options.onView(this.#view, this.exact);
   }
 
   #change(next: (view: Viewport) => Viewport): void {
     if (this.#view === null) return;
     this.#view = next(this.#view);
-    this.options.onView(this.#view, this.exact);
+    this.options.onView(this.#view);
     this.draw();
   }
 
@@ -304,8 +238,11 @@ export class Explorer<Kind extends string> {
     const { shape, group } = this.options;
     const part = visible(view, shape, this.#size);
     const level = this.#level();
+    if (this.#exact !== (level === 0)) {
+      this.#exact = level === 0;
+      this.options.onExact(this.#exact);
+    }
     const wanted: WantedTile<Kind>[] = [];
-    const font = `11px ${getComputedStyle(this.element).fontFamily}`;
     for (const { source, canvas } of this.#plots) {
       const tiles: { address: WantedTile<Kind>["address"]; tile: DecodedTile }[] = [];
       const kind = source.kindAt(level);
@@ -329,12 +266,16 @@ export class Explorer<Kind extends string> {
       if (context === null) continue;
       const ratio = devicePixelRatio;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
+      const font = this.#font;
       drawScene(context, { view, size: this.#size, part, tiles, source, group, font });
     }
     this.#store.want(byDistance(wanted, part));
-    const readings = this.#plots.map(({ source }) => this.#read(source, level));
+    const cursor = this.#cursor;
+    const look = this.#look();
+    const readings = this.#plots.map(({ source }) =>
+      cursor === null ? undefined : readAt(look, source, cursor.row, cursor.col),
+    );
     for (const [i, plot] of this.#plots.entries()) {
-      const cursor = this.#cursor;
       const cell =
         cursor === null
           ? undefined
@@ -344,34 +285,13 @@ export class Explorer<Kind extends string> {
             });
       plot.axes.draw(view, cell);
     }
-    this.options.onCursor(this.#cursor, readings);
+    this.options.onCursor(cursor, readings);
   }
 
-  /** The finest that is known of the weight under the cross-hair, as far as it is drawn. */
-  #read(source: PlotSource<Kind>, level: number): Reading | undefined {
-    const cursor = this.#cursor;
-    return cursor === null ? undefined : this.#readAt(source, level, cursor.row, cursor.col);
-  }
-
-  #readAt(source: PlotSource<Kind>, level: number, row: number, col: number): Reading | undefined {
-    const candidates: (DecodedTile | undefined)[] = [level, level + 1, level + 2].map((at) => {
-      const kind = source.kindAt(at);
-      const address = tileOf(row, col, at, this.options.shape);
-      return kind === undefined || address === undefined
-        ? undefined
-        : this.#store.get(kind, address);
-    });
-    const tile = candidates.find((t) => t !== undefined) ?? source.overview;
-    if (tile === null || tile === undefined) return undefined;
-    const cell = cellOf(tile, row, col);
-    const value = tile.values[cell?.index ?? -1];
-    return cell === undefined || value === undefined
-      ? undefined
-      : { value, tile, rows: cell.rows, cols: cell.cols };
+  #look(): Look<Kind> {
+    return { store: this.#store, shape: this.options.shape, level: this.#level() };
   }
 }
-
-const sizeOf = ({ rows, cols }: Reading): number => (rows[1] - rows[0]) * (cols[1] - cols[0]);
 
 /** What is in the middle first, the plots in turn. */
 function byDistance<Kind extends string>(
@@ -383,25 +303,4 @@ function byDistance<Kind extends string>(
     Math.abs(middle(address.rows) - middle(part.rows)) +
     Math.abs(middle(address.cols) - middle(part.cols));
   return wanted.toSorted((a, b) => distance(a) - distance(b));
-}
-
-function createPlot<Kind extends string>(
-  source: PlotSource<Kind>,
-  shape: Shape,
-  names: AxisNames,
-): Plot<Kind> {
-  const canvas = h("canvas", { "aria-hidden": "true" });
-  const axes = createAxes(shape, names);
-  const box = h("div", { class: "dr-raster" }, canvas, axes.element);
-  return { source, canvas, axes, box };
-}
-
-function resizePlot<Kind extends string>({ canvas, axes }: Plot<Kind>, size: Size): void {
-  canvas.style.left = `${AXES_MARGIN.left}px`;
-  canvas.style.top = `${AXES_MARGIN.top}px`;
-  canvas.style.width = `${size.width}px`;
-  canvas.style.height = `${size.height}px`;
-  canvas.width = Math.round(size.width * devicePixelRatio);
-  canvas.height = Math.round(size.height * devicePixelRatio);
-  axes.resize(size);
 }

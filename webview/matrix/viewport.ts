@@ -32,20 +32,22 @@ export interface Viewport {
 export const VALUE_SCALE = 52;
 const MOST_SCALE = 64;
 /** A side shorter than this is stretched, though not more than so many times: a long matrix is no hairline. */
-const SHORT_SIDE = 160;
+const SHORT_SIDE = 240;
 const MOST_STRETCH = 4;
 const LEAST_SIDE = 28;
 
 /** Size of the plot for a matrix: the whole of it at true proportions, unless one side would be too short to look at. */
 export function plotSize({ rows, cols }: Shape, available: Size): Size {
   const scale = Math.min(available.width / cols, available.height / rows);
-  const side = (length: number, most: number): number => {
-    const stretched = Math.max(length, Math.min(SHORT_SIDE, length * MOST_STRETCH), LEAST_SIDE);
-    return Math.round(Math.min(most, stretched));
+  const [width, height] = [cols * scale, rows * scale];
+  const side = (length: number, other: number, most: number): number => {
+    // Never beyond the other side: a square stays one.
+    const stretched = Math.min(SHORT_SIDE, length * MOST_STRETCH, other);
+    return Math.round(Math.min(most, Math.max(length, stretched, LEAST_SIDE)));
   };
   return {
-    width: side(cols * scale, available.width),
-    height: side(rows * scale, available.height),
+    width: side(width, height, available.width),
+    height: side(height, width, available.height),
   };
 }
 

@@ -1,9 +1,8 @@
 /** Choosing one matrix of a run: its layer from a list with steps to its neighbours, its role from the seven. */
 import { h } from "../charts/index.ts";
-import { segmented } from "../controls/index.ts";
+import { button, segmented } from "../controls/index.ts";
 import { ROLES } from "../../daemon/vocabulary.ts";
 import type { MatrixId, RunView } from "../messages.ts";
-import { button } from "./button.ts";
 
 export class MatrixPicker {
   readonly element: HTMLElement;

@@ -18,6 +18,7 @@ const PAINTED = [
   "opacity",
   "visibility",
   "display",
+  "overflow",
 ] as const;
 const PAD = 16;
 const GAP = 24;
@@ -26,6 +27,8 @@ const TITLE = 18;
 /** One chart of a picture: an SVG of the page, with the canvas it lies over where it has one. */
 export interface PicturePart {
   readonly title: string;
+  /** Legends that stand beside it on the page. */
+  readonly legends?: readonly Element[];
   readonly svg: SVGSVGElement;
   readonly canvas?: {
     readonly element: HTMLCanvasElement;
@@ -40,9 +43,15 @@ export function pictureSvg(parts: readonly PicturePart[]): string {
   const root = element("svg", { xmlns: SVG });
   const background = element("rect", { fill: style.backgroundColor });
   root.append(background);
+  const drawn = parts.map(({ legends = [], ...part }) => ({
+    ...part,
+    ...legendsOf(legends, style),
+  }));
+  // The drawings of all parts begin at one height.
+  const top = TITLE + Math.max(0, ...drawn.map((part) => part.height));
   let x = PAD;
   let height = 0;
-  for (const { title, svg, canvas } of parts) {
+  for (const { title, svg, canvas, legend } of drawn) {
     const group = element("g", { transform: `translate(${x},${PAD})` });
     const text = element("text", {
       y: 12,
@@ -52,17 +61,17 @@ export function pictureSvg(parts: readonly PicturePart[]): string {
       "font-weight": 600,
     });
     text.textContent = title;
-    const drawing = element("g", { transform: `translate(0,${TITLE})` });
+    const drawing = element("g", { transform: `translate(0,${top})` });
     if (canvas !== undefined) drawing.append(pixels(canvas));
     const copy = painted(svg);
     copy.removeAttribute("class");
     drawing.append(copy);
-    group.append(text, drawing);
+    group.append(text, legend, drawing);
     root.append(group);
     x += svg.width.baseVal.value + GAP;
-    height = Math.max(height, svg.height.baseVal.value);
+    height = Math.max(height, top + svg.height.baseVal.value);
   }
-  const size = { width: x - GAP + PAD, height: height + TITLE + 2 * PAD };
+  const size = { width: x - GAP + PAD, height: height + 2 * PAD };
   for (const target of [root, background]) {
     target.setAttribute("width", String(size.width));
     target.setAttribute("height", String(size.height));
@@ -88,6 +97,50 @@ export async function picturePng(parts: readonly PicturePart[]): Promise<string>
   }
 }
 
+/** Legends under the title, laid out as on the page: their marks copied, their words written. */
+function legendsOf(
+  legends: readonly Element[],
+  style: CSSStyleDeclaration,
+): { readonly legend: SVGElement; readonly height: number } {
+  const group = element("g", {});
+  let top = TITLE + 4;
+  for (const legend of legends) {
+    const { left, top: pageTop, height } = legend.getBoundingClientRect();
+    const place = (at: DOMRect): { readonly x: number; readonly y: number } => ({
+      x: at.left - left,
+      y: top + at.top - pageTop,
+    });
+    for (const svg of legend.querySelectorAll("svg")) {
+      const { x, y } = place(svg.getBoundingClientRect());
+      const mark = element("g", { transform: `translate(${x},${y})` });
+      mark.append(painted(svg));
+      group.append(mark);
+    }
+    const words = document.createTreeWalker(legend, NodeFilter.SHOW_TEXT, (node) =>
+      node.parentElement?.closest("svg") === null
+        ? NodeFilter.FILTER_ACCEPT
+        : NodeFilter.FILTER_REJECT,
+    );
+    for (let node = words.nextNode(); node !== null; node = words.nextNode()) {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      const box = range.getBoundingClientRect();
+      const { x, y } = place(box);
+      const text = element("text", {
+        x,
+        y: y + box.height * 0.75,
+        fill: style.color,
+        "font-family": style.fontFamily,
+        "font-size": 12,
+      });
+      text.textContent = node.textContent;
+      group.append(text);
+    }
+    top += height + 4;
+  }
+  return { legend: group, height: legends.length === 0 ? 0 : top - TITLE };
+}
+
 function pixels(canvas: NonNullable<PicturePart["canvas"]>): SVGElement {
   const { element: source, left, top } = canvas;
   return element("image", {
@@ -96,6 +149,8 @@ function pixels(canvas: NonNullable<PicturePart["canvas"]>): SVGElement {
     y: top,
     width: source.clientWidth,
     height: source.clientHeight,
+    // Cells are squares, not blots, however large the picture is shown.
+    "image-rendering": "pixelated",
   });
 }
 

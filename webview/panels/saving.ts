@@ -1,7 +1,7 @@
 /** The buttons that save what a page shows: as SVG, as PNG, and its numbers as CSV. */
 import { h } from "../charts/index.ts";
+import { button } from "../controls/index.ts";
 import type { Bridge } from "./bridge.ts";
-import { button } from "./button.ts";
 import { picturePng, pictureSvg, type PicturePart } from "./picture.ts";
 
 export interface Savable {
@@ -44,11 +44,20 @@ export function saveButtons(bridge: Bridge, { name, parts, csv }: Savable): HTML
   );
 }
 
-/** The charts inside an element as parts of a picture, titled by the nearest heading given. */
+/**
+ * The charts inside an element as parts of a picture, each with its legends and under the heading of its section; the
+ * first under `title`, too.
+ */
 export function partsIn(container: ParentNode, title: string): PicturePart[] {
   return [
     ...container.querySelectorAll<SVGSVGElement>("svg.dr-svg[role=img], svg.dr-svg[role=grid]"),
   ]
-    .filter((svg) => svg.clientHeight > 40)
-    .map((svg, i) => ({ title: i === 0 ? title : "", svg }));
+    .filter((svg) => svg.closest(".dr-legend, .dr-swatches") === null)
+    .map((svg, i) => {
+      const heading = svg.closest("section")?.querySelector("h2, h3")?.textContent ?? "";
+      const chart = svg.closest(".page-chart") ?? svg.parentElement;
+      const legends = [...(chart?.querySelectorAll(".dr-legend, .dr-swatches") ?? [])];
+      const parts = [i === 0 ? title : "", heading].filter((part) => part !== "");
+      return { title: parts.join(": "), svg, legends };
+    });
 }

@@ -16,7 +16,7 @@ import {
   UNROTATED_FIGURES,
 } from "../charts/index.ts";
 import { type Level, paragraph, section, segmented } from "../controls/index.ts";
-import { isRotated, layerShare, rotatedAxes } from "../words.ts";
+import { isRotated, layerShare, reordersNeurons, rotatedAxes } from "../words.ts";
 
 export function explorer(report: RunReport, level: Level): HTMLElement {
   const rotated = isRotated(report.recipe);
@@ -72,7 +72,7 @@ export function explorer(report: RunReport, level: Level): HTMLElement {
     if (now === undefined) return;
     heading.textContent = now.title;
     note.textContent = rotated
-      ? rotatedAxes(selected.role)
+      ? rotatedAxes(selected.role, reordersNeurons(report.recipe))
       : "Not rotated: importance is the same before and after.";
     spread.textContent = `${lorenzSentence(now.matrix.histogram, now.share, rotated)} In the histogram the leftmost bar also holds all smaller weights; tails of less than half a percent are cut.`;
     for (const redraw of redrawMatrix) redraw();

@@ -8,9 +8,8 @@ import {
   format,
   h,
   learnedCurves,
-  responsive,
 } from "../charts/index.ts";
-import { details, type Level, paragraph, section } from "../controls/index.ts";
+import { chartBox, figuresSection, type Level, paragraph } from "../controls/index.ts";
 import { isRotated, scopeWords } from "../words.ts";
 import { BEFORE_AFTER_COLUMNS } from "./beforeAfter.ts";
 
@@ -24,39 +23,42 @@ export function learning(report: RunReport, level: Level): HTMLElement {
     { columns: LAYER_COLUMNS, rows: report.layers },
     { caption: "Entropy and pruned mass by layer", sortable: false },
   );
-  return section(
+  const scope = capital(scopeWords(report.recipe.rotation));
+  return figuresSection(
     level,
     rotated ? "What rotation learned" : "Entropy and pruned mass by layer",
-    ...(rotated
-      ? [
-          paragraph(
-            `${capital(scopeWords(report.recipe.rotation))}, ${format.count(report.recipe.steps)} steps on the ${report.recipe.objective} objective.`,
-          ),
-          curves(report),
-        ]
-      : [
-          paragraph(
-            "Not rotated: nothing was learned, and every figure is the same before and after.",
-          ),
-        ]),
-    h("div", { class: "page-columns" }, entropy, mass),
-    paragraph(
-      "Entropy is that of the importance, normalised along the axis that rotation acts on and summed: the paper's objective. " +
-        "Pruned mass is the share of importance that the pattern deletes, averaged over the seven matrices.",
-      "dr-note",
-    ),
-    details("Show as a table", table),
+    {
+      lead: [
+        paragraph(
+          rotated
+            ? `${scope}, ${format.count(report.recipe.steps)} steps on the ${report.recipe.objective} objective.`
+            : "Not rotated: nothing was learned, and every figure is the same before and after.",
+        ),
+      ],
+      charts: [
+        ...(rotated ? [curves(report)] : []),
+        h("div", { class: "page-columns" }, entropy, mass),
+      ],
+      notes: [
+        paragraph(
+          "Entropy is that of the importance, normalised along the axis that rotation acts on and summed: the paper's objective. " +
+            "Pruned mass is the share of importance that the pattern deletes, averaged over the seven matrices.",
+          "dr-note",
+        ),
+      ],
+      table,
+      tableSummary: "Show as a table",
+    },
   );
 }
 
 function curves(report: RunReport): HTMLElement {
-  const chart = h("div", { class: "page-chart" });
   const learned = learnedCurves(report.layers);
   let layer = learned[0]?.first ?? 0;
-  const redraw = responsive(chart, (width) => {
-    curvesChart(chart, report.layers, { width, layer });
+  const chart = chartBox((container, width) => {
+    curvesChart(container, report.layers, { width, layer });
   });
-  if (learned.length < 2) return chart;
+  if (learned.length < 2) return chart.element;
 
   const select = h(
     "select",
@@ -71,9 +73,9 @@ function curves(report: RunReport): HTMLElement {
   );
   select.addEventListener("change", () => {
     layer = Number(select.value);
-    redraw();
+    chart.redraw();
   });
-  return h("div", {}, h("label", { class: "page-field" }, "Highlight ", select), chart);
+  return h("div", {}, h("label", { class: "page-field" }, "Highlight ", select), chart.element);
 }
 
 function depth(
@@ -83,15 +85,13 @@ function depth(
   write: (value: number) => string,
   fromZero: boolean,
 ): HTMLElement {
-  const chart = h("div", { class: "page-chart" });
-  responsive(chart, (width) => {
+  return chartBox((container, width) => {
     depthChart(
-      chart,
+      container,
       report.layers.map((l) => ({ layer: l.index, ...l[key] })),
       { width, label, format: write, rotated: isRotated(report.recipe), fromZero },
     );
-  });
-  return chart;
+  }).element;
 }
 
 const LAYER_COLUMNS: readonly Column<LayerReport>[] = [

@@ -5,6 +5,7 @@ import { definitions, type Level, paragraph, section } from "../controls/index.t
 import { explorer } from "./explorer.ts";
 import { learning } from "./learning.ts";
 import { sparsity } from "./sparsitySection.ts";
+import { tasksSection } from "./tasksSection.ts";
 import {
   METHOD_NAMES,
   methodAndPattern,
@@ -21,6 +22,7 @@ export function runPage(report: RunReport): HTMLElement[] {
     runHeader(report),
     ...warnings(report),
     perplexitySection(report),
+    ...tasksSection(report),
     ...runSections(report, 2),
   ];
 }

@@ -6,12 +6,17 @@ import {
   dataTable,
   format,
   h,
-  responsive,
   sparsityChart,
   sparsitySentence,
   toCsv,
 } from "../charts/index.ts";
-import { downloadButton, type Level, paragraph, section } from "../controls/index.ts";
+import {
+  chartBox,
+  downloadButton,
+  figuresSection,
+  type Level,
+  paragraph,
+} from "../controls/index.ts";
 import { layerShare } from "../words.ts";
 import { BEFORE_AFTER_COLUMNS } from "./beforeAfter.ts";
 
@@ -32,21 +37,18 @@ export function sparsity(report: RunReport, level: Level): HTMLElement {
       ...layer.matrices[role],
     })),
   );
-  const chart = h("div", { class: "page-chart page-narrow" });
-  responsive(chart, (width) => {
-    sparsityChart(chart, rows, { width });
-  });
+  const chart = chartBox((container, width) => {
+    sparsityChart(container, rows, { width });
+  }, "page-chart page-narrow");
   const table = h("div");
   const columns = [...COLUMNS, ...BEFORE_AFTER_COLUMNS];
   dataTable(table, { columns, rows }, { caption: "Every pruned matrix", sortable: true });
-  return section(
-    level,
-    "Sparsity of every matrix",
-    paragraph(`${sparsitySentence(rows)} Zeros are counted in the matrices as written.`),
-    chart,
+  return figuresSection(level, "Sparsity of every matrix", {
+    lead: [paragraph(`${sparsitySentence(rows)} Zeros are counted in the matrices as written.`)],
+    charts: [chart.element],
     table,
-    downloadButton("Save as CSV", "denoise-matrices.csv", () => toCsv(columns, rows)),
-  );
+    download: downloadButton("Save as CSV", "denoise-matrices.csv", () => toCsv(columns, rows)),
+  });
 }
 
 const COLUMNS: readonly Column<Row>[] = [

@@ -13,8 +13,15 @@ import type {
   Recipe,
   RunReport,
   SparsityProfile,
+  TaskRow,
 } from "../../daemon/report.ts";
-import { OBJECTIVES, PRUNE_METHODS, ROLES, type Pattern } from "../../daemon/vocabulary.ts";
+import {
+  OBJECTIVES,
+  PRUNE_METHODS,
+  ROLES,
+  TASK_NAMES,
+  type Pattern,
+} from "../../daemon/vocabulary.ts";
 
 export type Schema<T> = z.ZodMiniType<T>;
 
@@ -127,6 +134,15 @@ export const perplexityRow = z.object({
   textSha256: text,
 }) satisfies Schema<PerplexityRow>;
 
+const taskRow = z.object({
+  label: z.enum(["dense", "pruned", "rotated + pruned"]),
+  task: z.enum(TASK_NAMES),
+  version: text,
+  items: natural,
+  figures: z.record(text, z.object({ value: number, stderr: z.nullable(number) })),
+  dataSha256: z.array(text),
+}) satisfies Schema<TaskRow>;
+
 export const fallback = z.object({
   layer: number,
   role: z.enum([...ROLES, "rotation"]),
@@ -160,6 +176,7 @@ export const runReport = z.object({
     packedBytes: number,
   }),
   perplexity: z.array(perplexityRow),
+  tasks: z.optional(z.object({ harness: text, rows: z.array(taskRow) })),
   selfTest: z.object({
     maxAbsDifference: number,
     maxAbsLogit: number,

@@ -1,17 +1,32 @@
-/** TensorFlow.js' side of a GPU: which tensor's data lies where, and who still refers to it. */
+/**
+ * TensorFlow.js' side of the GPUs: which tensor's data lies where, and who still refers to it.
+ *
+ * One GPU computes at a time as far as TensorFlow.js knows; which, is said around the operations (`onGpu`). Since all is
+ * queued, the others go on meanwhile. Data is copied to a GPU when an operation there asks for it, and stays there too.
+ */
 import * as tf from "@tensorflow/tfjs-core";
 import { unsupportedType } from "../errors.ts";
 import type { FullPrecision } from "../fullPrecision.ts";
+import type { HostArray, HostMemory } from "../hostArrays.ts";
+import type { SeveralGpus } from "../severalGpus.ts";
 import type { CudaDevice } from "./device.ts";
+import type { Pinned } from "./pinned.ts";
 import type { CudaBackend, DeviceMemory } from "./runtime.ts";
 
 interface Data {
-  readonly memory: DeviceMemory;
+  /** Where the data was made, or written last. */
+  home: Copy;
+  readonly copies: Map<CudaDevice, DeviceMemory>;
   readonly dtype: NumericType;
   readonly elements: number;
   references: number;
   /** Reads under way: the memory stays until they are done. */
   reads: number;
+}
+
+interface Copy {
+  readonly gpu: CudaDevice;
+  readonly memory: DeviceMemory;
 }
 
 type NumericType = "float32" | "int32" | "bool";
@@ -20,12 +35,40 @@ const BYTES: Readonly<Record<NumericType, number>> = { float32: 4, int32: 4, boo
 /** The smallest `x` such that TensorFlow.js' own `log(x)` and `1 / x` are finite: its value for 32-bit devices. */
 const EPSILON = 1e-7;
 
-export class CudaTensorBackend extends tf.KernelBackend implements CudaBackend, FullPrecision {
+export class CudaTensorBackend
+  extends tf.KernelBackend
+  implements CudaBackend, FullPrecision, HostMemory, SeveralGpus
+{
   private readonly data: tf.DataStorage<Data>;
+  private current: CudaDevice;
+  /** Page-locked arrays that are in use, by their memory. */
+  private readonly hosts = new Map<ArrayBufferLike, Pinned>();
 
-  constructor(readonly runtime: CudaDevice) {
+  /** @param gpus at least one; the first computes unless another is asked for */
+  constructor(private readonly gpus: readonly [CudaDevice, ...CudaDevice[]]) {
     super();
     this.data = new tf.DataStorage(this, tf.engine());
+    this.current = gpus[0];
+  }
+
+  get runtime(): CudaDevice {
+    return this.current;
+  }
+
+  get gpuCount(): number {
+    return this.gpus.length;
+  }
+
+  onGpu<T>(index: number, queue: () => T): T {
+    const gpu = this.gpus[index];
+    if (gpu === undefined) throw new RangeError(`there are ${this.gpus.length} GPUs, not ${index}`);
+    const before = this.current;
+    this.current = gpu;
+    try {
+      return queue();
+    } finally {
+      this.current = before;
+    }
   }
 
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
@@ -42,28 +85,44 @@ export class CudaTensorBackend extends tf.KernelBackend implements CudaBackend, 
     refCount: number,
   ): void {
     const type = numeric(dtype);
-    const memory = this.runtime.upload(bytesOf(values, type));
+    const bytes = bytesOf(values, type);
+    const memory = this.runtime.upload(bytes, this.hostAddress(bytes));
     this.keep(dataId, memory, shape, type, refCount);
   }
 
   override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
     const data = this.data.get(dataId);
     const { values, bytes } = room(data);
-    data.reads++;
-    try {
-      await this.runtime.download(data.memory.address, bytes);
-    } finally {
-      data.reads--;
-      this.freeIfUnused(data);
-    }
+    await this.download(data, bytes);
     return values;
+  }
+
+  async readInto(dataId: tf.DataId, target: Float32Array): Promise<void> {
+    await this.download(this.data.get(dataId), bytesIn(target));
+  }
+
+  hostArray(elements: number): HostArray {
+    const memory = this.gpus[0].hostMemory(elements * Float32Array.BYTES_PER_ELEMENT);
+    const { buffer } = memory.bytes;
+    this.hosts.set(buffer, memory);
+    return {
+      values: new Float32Array(buffer, 0, elements),
+      release: () => {
+        if (this.hosts.delete(buffer)) this.gpus[0].releaseHost(memory);
+      },
+    };
+  }
+
+  async uploaded(): Promise<void> {
+    await Promise.all(this.gpus.map((gpu) => gpu.uploaded()));
   }
 
   /** Holds the whole process until the device is done: the engine reads with `data()`. */
   override readSync(dataId: tf.DataId): tf.BackendValues {
     const data = this.data.get(dataId);
+    const { gpu, memory } = data.home;
     const { values, bytes } = room(data);
-    this.runtime.downloadNow(data.memory.address, bytes);
+    gpu.downloadNow(memory.address, bytes);
     return values;
   }
 
@@ -90,12 +149,22 @@ export class CudaTensorBackend extends tf.KernelBackend implements CudaBackend, 
   }
 
   override memory(): { unreliable: boolean; numBytesInGPU: number; peakBytesInGPU: number } {
-    const { usedBytes, peakBytes } = this.runtime.pool;
-    return { unreliable: false, numBytesInGPU: usedBytes, peakBytesInGPU: peakBytes };
+    const sum = (of: (gpu: CudaDevice) => number): number =>
+      this.gpus.reduce((total, gpu) => total + of(gpu), 0);
+    return {
+      unreliable: false,
+      numBytesInGPU: sum(({ pool }) => pool.usedBytes),
+      peakBytesInGPU: sum(({ pool }) => pool.peakBytes),
+    };
   }
 
   override timerAvailable(): boolean {
     return true;
+  }
+
+  /** What the fullest GPU has left, after what every process took. */
+  freeBytes(): number {
+    return Math.min(...this.gpus.map((gpu) => gpu.freeBytes()));
   }
 
   override async time(queue: () => void): Promise<tf.BackendTimingInfo> {
@@ -111,11 +180,14 @@ export class CudaTensorBackend extends tf.KernelBackend implements CudaBackend, 
   }
 
   override dispose(): void {
-    this.runtime.dispose();
+    for (const memory of this.hosts.values()) this.gpus[0].releaseHost(memory);
+    this.hosts.clear();
+    for (const gpu of this.gpus) gpu.dispose();
   }
 
   inFullPrecision<T>(queue: () => T): T {
-    return this.runtime.exactly(queue);
+    const everywhere = this.gpus.reduce<() => T>((inner, gpu) => () => gpu.exactly(inner), queue);
+    return everywhere();
   }
 
   output(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo {
@@ -127,7 +199,18 @@ export class CudaTensorBackend extends tf.KernelBackend implements CudaBackend, 
   }
 
   address({ dataId }: tf.TensorInfo): number {
-    return this.data.get(dataId).memory.address;
+    return this.copyHere(this.data.get(dataId)).address;
+  }
+
+  ownAddress({ dataId }: tf.TensorInfo): number {
+    const data = this.data.get(dataId);
+    const memory = this.copyHere(data);
+    if (data.home.gpu === this.current && data.copies.size === 0) return memory.address;
+    const others = [...data.copies, [data.home.gpu, data.home.memory] as const];
+    for (const [gpu, copy] of others) if (gpu !== this.current) gpu.free(copy);
+    data.copies.clear();
+    data.home = { gpu: this.current, memory };
+    return memory.address;
   }
 
   alias({ dataId, dtype }: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
@@ -146,11 +229,47 @@ export class CudaTensorBackend extends tf.KernelBackend implements CudaBackend, 
     dtype: NumericType,
     references: number,
   ): void {
-    this.data.set(dataId, { memory, dtype, elements: sizeOf(shape), references, reads: 0 });
+    this.data.set(dataId, {
+      home: { gpu: this.current, memory },
+      copies: new Map(),
+      dtype,
+      elements: sizeOf(shape),
+      references,
+      reads: 0,
+    });
+  }
+
+  private async download(data: Data, bytes: Uint8Array): Promise<void> {
+    const { gpu, memory } = data.home;
+    data.reads++;
+    try {
+      await gpu.download(memory.address, bytes, this.hostAddress(bytes));
+    } finally {
+      data.reads--;
+      this.freeIfUnused(data);
+    }
+  }
+
+  /** Where an array lies, if in page-locked memory. */
+  private hostAddress({ buffer, byteOffset }: Uint8Array): number | undefined {
+    const memory = this.hosts.get(buffer);
+    return memory && memory.address + byteOffset;
+  }
+
+  private copyHere(data: Data): DeviceMemory {
+    const { gpu, memory } = data.home;
+    if (gpu === this.current) return memory;
+    const known = data.copies.get(this.current);
+    if (known) return known;
+    const copy = this.current.copyFrom(gpu, memory);
+    data.copies.set(this.current, copy);
+    return copy;
   }
 
   private freeIfUnused(data: Data): void {
-    if (data.references <= 0 && data.reads === 0) this.runtime.free(data.memory);
+    if (data.references > 0 || data.reads > 0) return;
+    data.home.gpu.free(data.home.memory);
+    for (const [gpu, memory] of data.copies) gpu.free(memory);
   }
 }
 
@@ -191,8 +310,11 @@ function bytesOf(values: tf.BackendValues, dtype: NumericType): Uint8Array {
     values instanceof arrayOf(dtype, 0).constructor
       ? (values as Float32Array | Int32Array | Uint8Array)
       : convertTo(dtype, given);
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+  return bytesIn(array);
 }
+
+const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 function convertTo(
   dtype: NumericType,

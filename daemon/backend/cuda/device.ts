@@ -14,13 +14,16 @@ import {
   StatusError,
   type Compiler,
   type Cublas,
+  type CurrentContext,
   type Driver,
   type Handle,
   type Native,
 } from "./ffi/index.ts";
+import { inFastLayout } from "./layouts.ts";
 import { driverPool, keptBlocks, type MemorySource } from "./memorySource.ts";
 import { Modules } from "./modules.ts";
 import { Parameters } from "./parameters.ts";
+import { pinned, type Pinned } from "./pinned.ts";
 import { DevicePool } from "./pool.ts";
 import { columnProduct, spanOf } from "./products.ts";
 import type { CubinCache } from "./cubinCache.ts";
@@ -42,6 +45,8 @@ export interface Libraries {
   readonly driver: Driver;
   readonly compiler: Compiler;
   readonly cublas: Cublas;
+  /** Shared by all devices of a process. */
+  readonly contexts: CurrentContext;
   readonly cache: CubinCache;
 }
 
@@ -86,9 +91,9 @@ export class CudaDevice implements CudaRuntime {
   static open(libraries: Libraries, options: DeviceOptions): CudaDevice {
     const { driver } = libraries;
     const device = driver.device(options.ordinal);
-    driver.setContext(driver.retainContext(device));
+    const context = driver.retainContext(device);
     try {
-      return new CudaDevice(libraries, options, device);
+      return new CudaDevice(libraries, options, device, context);
     } catch (error) {
       driver.releaseContext(device);
       throw error;
@@ -99,9 +104,14 @@ export class CudaDevice implements CudaRuntime {
     private readonly libraries: Libraries,
     private readonly options: DeviceOptions,
     private readonly device: number,
+    private readonly context: Handle,
   ) {
-    const { native, driver, cublas } = libraries;
+    const { native, cublas } = libraries;
+    const driver = libraries.driver.inContext(() => {
+      this.enter();
+    });
     this.driver = driver;
+    this.enter();
     this.precision = options.precision;
     this.gpu = describeGpu(driver, device);
     const [stream, upload, download] = [0, 1, 2].map(() => driver.createStream()) as [
@@ -167,7 +177,11 @@ export class CudaDevice implements CudaRuntime {
     const { storedA = "f32", storedB = "f32" } = product;
     const precision = this.exact ? "f32" : (product.precision ?? this.precision);
     if (precision !== "bf16" && storedA === "f32" && storedB === "f32") {
-      this.multiply(product, precision, "f32");
+      const multiply = (of: Gemm): void => {
+        this.multiply(of, precision, "f32");
+      };
+      if (precision === "tf32") inFastLayout(this, product, multiply);
+      else multiply(product);
       return;
     }
     const a = storedA === "f32" ? this.toBf16(product.a, spanOf(product, "a")) : undefined;
@@ -217,9 +231,47 @@ export class CudaDevice implements CudaRuntime {
     });
   }
 
-  /** New memory with these bytes in it. Large ones travel while earlier work computes. */
-  upload(bytes: Uint8Array): DeviceMemory {
+  /** New memory here with what is in another GPU's, once that is computed; the other may be freed at once. */
+  copyFrom(other: CudaDevice, { address, bytes }: DeviceMemory): DeviceMemory {
+    const target = this.allocate(bytes);
+    const ready = other.guarded(() => other.mark(false));
+    const done = this.guarded(() => {
+      this.driver.waitEvent(this.stream, ready);
+      const to = { address: target.address, context: this.context };
+      const from = { address, context: other.context };
+      if (bytes > 0) this.driver.betweenDevices(to, from, bytes, this.stream);
+      return this.mark(false);
+    });
+    other.guarded(() => {
+      other.driver.waitEvent(other.stream, done);
+      other.driver.destroyEvent(ready);
+    });
+    this.guarded(() => {
+      this.driver.destroyEvent(done);
+    });
+    return target;
+  }
+
+  /** A page-locked array, whose memory this and the other GPUs copy by themselves. */
+  hostMemory(bytes: number): Pinned {
+    return this.guarded(() => pinned(this.driver, this.libraries.native, bytes));
+  }
+
+  releaseHost(memory: Pinned): void {
+    if (this.failure !== undefined) return;
+    this.guarded(() => {
+      memory.release();
+    });
+  }
+
+  /**
+   * New memory with these bytes in it. Large ones travel while earlier work computes.
+   *
+   * @param host where they lie, if in page-locked memory: they must stay until {@link uploaded}
+   */
+  upload(bytes: Uint8Array, host?: number): DeviceMemory {
     return this.guarded(() => {
+      if (host !== undefined) return this.uploadFrom(host, bytes.length);
       const beside = bytes.length >= LARGE_UPLOAD_BYTES && this.pool.anyStream;
       const ring = beside ? this.large : this.small;
       const memory = this.pool.allocate(bytes.length, ring.stream);
@@ -229,16 +281,29 @@ export class CudaDevice implements CudaRuntime {
     });
   }
 
+  /** Resolves when what was uploaded from page-locked memory so far has left it. */
+  async uploaded(): Promise<void> {
+    const event = this.guarded(() => this.mark(false, this.uploadStream));
+    try {
+      await whenDone(this.driver, event);
+      this.driver.destroyEvent(event);
+    } catch (error) {
+      throw this.failed(error);
+    }
+  }
+
   /**
    * The bytes as they are after all that is queued now; the memory must stay until the promise settles.
    *
+   * @param host where the target lies, if in page-locked memory
    * @throws backend/device-failed also when the failure came after the copy: what was read may be wrong then
    */
-  async download(address: number, target: Uint8Array): Promise<void> {
+  async download(address: number, target: Uint8Array, host?: number): Promise<void> {
     if (target.length === 0) return;
     const ready = this.guarded(() => this.mark(false));
     try {
-      await this.downloads.copy(address, target, ready);
+      if (host === undefined) await this.downloads.copy(address, target, ready);
+      else await this.downloads.direct(address, host, target.length, ready);
       this.driver.destroyEvent(ready);
     } catch (error) {
       throw this.failed(error);
@@ -295,6 +360,7 @@ export class CudaDevice implements CudaRuntime {
     this.small.dispose();
     this.large.dispose();
     this.downloads.dispose();
+    this.enter();
     this.libraries.cublas.destroy(this.blas);
     this.pool.dispose();
     this.modules.unload();
@@ -305,6 +371,7 @@ export class CudaDevice implements CudaRuntime {
   private multiply(product: Gemm, precision: Precision, stored: "f32" | "bf16"): void {
     this.guarded(
       () => {
+        this.enter();
         this.libraries.cublas.multiply(this.blas, columnProduct(product, precision, stored));
       },
       () =>
@@ -312,10 +379,26 @@ export class CudaDevice implements CudaRuntime {
     );
   }
 
+  private enter(): void {
+    this.libraries.contexts.enter(this.context);
+  }
+
+  private uploadFrom(host: number, bytes: number): DeviceMemory {
+    const memory = this.pool.allocate(bytes, this.uploadStream);
+    if (bytes > 0) this.driver.toDevice(memory.address, host, bytes, this.uploadStream);
+    if (this.uploadStream !== this.stream) this.order(this.uploadStream, this.stream);
+    return memory;
+  }
+
+  /** Beside the computation, where memory may be taken for another stream. */
+  private get uploadStream(): Handle {
+    return this.pool.anyStream ? this.large.stream : this.stream;
+  }
+
   /** An event after all that is queued. */
-  private mark(timing: boolean): Handle {
+  private mark(timing: boolean, stream = this.stream): Handle {
     const event = this.driver.createEvent(timing);
-    this.driver.record(event, this.stream);
+    this.driver.record(event, stream);
     return event;
   }
 

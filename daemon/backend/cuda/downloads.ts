@@ -39,6 +39,16 @@ export class Downloads {
     await mine;
   }
 
+  /** Straight into page-locked memory at `host`. */
+  async direct(source: number, host: number, bytes: number, ready: Handle): Promise<void> {
+    this.driver.waitEvent(this.stream, ready);
+    this.driver.toHost(host, source, bytes, this.stream);
+    const done = this.driver.createEvent(false);
+    this.driver.record(done, this.stream);
+    await whenDone(this.driver, done);
+    this.driver.destroyEvent(done);
+  }
+
   /** The same, holding the event loop until it is done. */
   copyNow(source: number, target: Uint8Array, ready: Handle): void {
     const slot = (this.own ??= pinned(this.driver, this.native, this.size.slotBytes));

@@ -15,10 +15,11 @@ import { registerAll } from "../registry.ts";
 import { CudaTensorBackend } from "./backend.ts";
 import { cubinCache, cubinFolder } from "./cubinCache.ts";
 import { CudaDevice } from "./device.ts";
-import { describeGpu, findCuda } from "./discovery/index.ts";
+import { describeGpu, findCuda, type Cuda } from "./discovery/index.ts";
+import { CurrentContext } from "./ffi/index.ts";
 import { fusedKernels } from "./fused/index.ts";
 import { tensorKernels } from "./kernels/index.ts";
-import { ELEMENT_LIMIT } from "./runtime.ts";
+import { ELEMENT_LIMIT, type Precision } from "./runtime.ts";
 
 export const cuda: Provider = {
   device: "cuda",
@@ -37,34 +38,60 @@ export const cuda: Provider = {
     };
   },
 
-  async open({ ordinal = 0, precision = "tf32" }: OpenOptions): Promise<Opened> {
+  async open({ ordinals = [0], precision = "tf32" }: OpenOptions): Promise<Opened> {
     const found = await findCuda();
     if ("why" in found) throw new Error(found.why);
-    const gpu = found.gpus[ordinal];
-    if (gpu === undefined) throw noSuchGpu(ordinal, found.gpus.map(describeGpu));
-    const device = CudaDevice.open(
-      { ...found, cache: cubinCache(cubinFolder()) },
-      { ordinal, precision, checkLaunches: process.env.DENOISE_ROTATOR_CUDA_CHECK === "1" },
-    );
-    const backend = new CudaTensorBackend(device);
+    const chosen = [...new Set(ordinals)].map((ordinal) => {
+      const gpu = found.gpus[ordinal];
+      if (gpu === undefined) throw noSuchGpu(ordinal, found.gpus.map(describeGpu));
+      return { ordinal, gpu };
+    });
+    const backend = new CudaTensorBackend(openGpus(found, chosen, precision));
     tf.registerBackend("cuda", () => backend);
     if (!(await tf.setBackend("cuda"))) {
       throw new Error("TensorFlow.js could not start its cuda backend");
     }
     const undo = registerAll([...tensorKernels(backend), ...fusedKernels(backend)]);
+    const smallest = Math.min(...chosen.map(({ gpu }) => gpu.totalBytes));
     return {
       description:
-        `cuda on ${describeGpu(gpu)}, cuBLAS ${found.cublas.version}, NVRTC ${found.compiler.version}, ` +
-        `products in ${device.precision.toUpperCase()}`,
-      maxTensorBytes: Math.min(ELEMENT_LIMIT * Float32Array.BYTES_PER_ELEMENT, gpu.totalBytes),
-      // What other programs on the GPU leave.
-      maxTotalBytes: device.freeBytes(),
+        `cuda on ${chosen.map(({ gpu }) => describeGpu(gpu)).join(" and ")}, ` +
+        `cuBLAS ${found.cublas.version}, NVRTC ${found.compiler.version}, ` +
+        `products in ${precision.toUpperCase()}`,
+      maxTensorBytes: Math.min(ELEMENT_LIMIT * Float32Array.BYTES_PER_ELEMENT, smallest),
+      maxTotalBytes: backend.freeBytes(),
       dispose() {
         undo();
-        // Disposes the backend, and that the device.
+        // Disposes the backend, and that the devices.
         tf.removeBackend("cuda");
         return Promise.resolve();
       },
     };
   },
 };
+
+/** All or none: where one does not start, those before it are given back. */
+function openGpus(
+  cuda: Cuda,
+  chosen: readonly { readonly ordinal: number }[],
+  precision: Precision,
+): [CudaDevice, ...CudaDevice[]] {
+  const libraries = {
+    ...cuda,
+    contexts: new CurrentContext(cuda.driver),
+    cache: cubinCache(cubinFolder()),
+  };
+  const checkLaunches = process.env.DENOISE_ROTATOR_CUDA_CHECK === "1";
+  const opened: CudaDevice[] = [];
+  try {
+    for (const { ordinal } of chosen) {
+      opened.push(CudaDevice.open(libraries, { ordinal, precision, checkLaunches }));
+    }
+  } catch (error) {
+    for (const device of opened) device.dispose();
+    throw error;
+  }
+  const [first, ...others] = opened;
+  if (first === undefined) throw new RangeError("no GPU was chosen");
+  return [first, ...others];
+}

@@ -116,11 +116,14 @@ export const ELEMENT_LIMIT = 2 ** 31 - 1;
  * and dense; complex64 and string are not supported.
  */
 export interface CudaBackend extends tf.KernelBackend {
+  /** The GPU that computes now. */
   readonly runtime: CudaRuntime;
   /** A new tensor whose contents are undefined until a kernel fills it. */
   output(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
-  /** The device address of a tensor's data. */
+  /** The device address of a tensor's data, to read; copied to this GPU where it lies on another only. */
   address(tensor: tf.TensorInfo): number;
+  /** The same, to write in place: copies on other GPUs are given up. */
+  ownAddress(tensor: tf.TensorInfo): number;
   /** The same data under another shape (its own reference). */
   alias(tensor: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo;
   /** Frees a tensor that a kernel made for itself. */

@@ -64,7 +64,10 @@ function composed(
           const flat = tf.reshape(qb, [B * kvHeads, group * rows, hd]);
           const scores = tf.reshape(tf.matMul(flat, kb, false, true), [-1, group, rows, keys]);
           const masked = tf.add(scores, causalMask(from, to, first, window));
+          // The largest of a batch: one copy less at a time.
+          scores.dispose();
           const weights = tf.reshape(tf.softmax(masked), [-1, group * rows, keys]);
+          masked.dispose();
           return tf.reshape(tf.matMul(weights, vb), [B * kvHeads, group, rows, hd]);
         }),
       );

@@ -14,6 +14,7 @@ export const FUSED_KERNELS = {
   gram: "DenoiseGram",
   addProduct: "DenoiseAddProduct",
   exactProduct: "DenoiseExactProduct",
+  searchProduct: "DenoiseSearchProduct",
   columnDots: "DenoiseColumnDots",
   addScaledColumns: "DenoiseAddScaledColumns",
   inverseFactor: "DenoiseInverseFactor",

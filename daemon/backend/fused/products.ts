@@ -1,9 +1,29 @@
-/** Matrix products with a claim: on the memory of a sum, or on the accuracy of float32. */
+/**
+ * Matrix products with a claim: on the memory of a sum, on the accuracy of float32, or on none because the result only
+ * guides a search.
+ */
 import * as tf from "@tensorflow/tfjs-core";
 import { hasKernel, runFused } from "./dispatch.ts";
 
 /**
- * `sum + op(a) op(b)`; a backend that can adds into sum's own memory.
+ * `op(a) op(b)` for losses and gradients that a search follows and nobody keeps: a device may round the operands of
+ * large products to bfloat16, the sums stay float32. Whatever the search ends with is measured by accurate products.
+ *
+ * @param a, b matrices
+ */
+export function searchProduct(
+  a: tf.Tensor2D,
+  b: tf.Tensor2D,
+  transposeA = false,
+  transposeB = false,
+): tf.Tensor2D {
+  if (!hasKernel("searchProduct")) return tf.matMul(a, b, transposeA, transposeB);
+  productShape(a, b, transposeA, transposeB);
+  return runFused("searchProduct", { a, b }, { transposeA, transposeB })[0] as tf.Tensor2D;
+}
+
+/**
+ * `sum + op(a) op(b)`, as {@link searchProduct} rounds; a backend that can adds into sum's own memory.
  *
  * @param sum `[m, n]`, taken over; nobody else may hold it, since its memory may be written to
  * @param a `[m, k]`, or `[k, m]` if transposed

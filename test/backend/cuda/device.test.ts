@@ -2,8 +2,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, describe, expect, test } from "vitest";
 import {
+  hostArray,
   inFullPrecision,
   openBackend,
+  readInto,
+  uploaded,
   type Backend,
   type OpenOptions,
 } from "../../../daemon/backend/index.ts";
@@ -152,6 +155,40 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
     });
   });
 
+  test("host arrays go to the device and back, filled again and again", async () => {
+    await open();
+    const [source, target] = [hostArray(300_000), hostArray(300_000)];
+    for (let round = 0; round < 4; round++) {
+      source.values.fill(round);
+      const x = tf.tensor1d(source.values);
+      const twice = tf.add(x, x);
+      x.dispose();
+      await uploaded();
+      source.values.fill(-1);
+      await readInto(twice, target.values);
+      expect(target.values.every((value) => value === 2 * round)).toBe(true);
+      const plain = new Float32Array(300_000);
+      await readInto(twice, plain);
+      expect(same(plain, target.values)).toBe(true);
+      twice.dispose();
+    }
+    source.release();
+    target.release();
+    target.release();
+  });
+
+  test("a part of a host array is that part", async () => {
+    await open();
+    const host = hostArray(1000);
+    host.values.set(counted(1000));
+    const x = tf.tensor1d(host.values.subarray(100, 400));
+    expect(same(await x.data(), counted(1000).subarray(100, 400))).toBe(true);
+    await readInto(x, host.values.subarray(700));
+    expect(same(host.values.subarray(700), counted(1000).subarray(100, 400))).toBe(true);
+    expect(host.values[699]).toBe(692);
+    await expect(readInto(x, host.values)).rejects.toThrow(/does not fit/);
+  });
+
   test("a GPU that is not there is named with those that are", async () => {
     await expect(openBackend("cuda:9")).rejects.toMatchObject({
       code: "backend/no-such-gpu",
@@ -244,6 +281,7 @@ describe.skipIf(emulation === undefined)("what only the emulated GPU can show", 
   ])("after %s failed nothing is read any more", async (call, use) => {
     await open();
     const x = tf.tensor1d([1, 2, 3]);
+    const host = hostArray(3);
     await tf.square(x).data();
     emulation?.failNext(call, 700);
     await expect(async () => use(x)).rejects.toMatchObject({
@@ -253,7 +291,10 @@ describe.skipIf(emulation === undefined)("what only the emulated GPU can show", 
     await expect(x.data()).rejects.toMatchObject(failed);
     expect(() => x.dataSync()).toThrow(expect.objectContaining(failed));
     expect(() => tf.ones([2])).toThrow(expect.objectContaining(failed));
+    await expect(uploaded()).rejects.toMatchObject(failed);
+    // Giving back is no failure of its own: it would hide the one that counts.
     x.dispose();
+    host.release();
   });
 
   test("a kernel that writes where nothing is ends the device", async () => {

@@ -16,12 +16,15 @@ import { fakeNative, give, type FakeLibrary } from "./fakeNative.ts";
 function everyDriverCall(library: FakeLibrary): readonly [string, () => unknown][] {
   const native = fakeNative({ cuda: library });
   const driver = bindDriver(native, native.load("cuda"));
-  const methods = Object.entries(driver).filter(([, value]) => typeof value === "function");
+  const methods = Object.entries(driver).filter(
+    ([name, value]) => typeof value === "function" && name !== "inContext",
+  );
   const shape = { grid: [1, 1, 1], block: [1, 1, 1], sharedBytes: 0 };
   const args: Readonly<Record<string, readonly unknown[]>> = {
     loadModule: [new Uint8Array(4)],
     kernel: [1, "entry"],
     launch: [1, shape, 2, 3],
+    betweenDevices: [{ address: 1, context: 2 }, { address: 3, context: 4 }, 5, 6],
   };
   return methods.map(([name, method]) => [
     name,
@@ -64,6 +67,19 @@ describe("the driver", () => {
     }).toThrow(
       "cuStreamSynchronize returned CUDA_ERROR_ILLEGAL_ADDRESS (700): an illegal memory access",
     );
+  });
+
+  test("in a context, what needs one is called in it, and nothing else", () => {
+    const native = fakeNative({ cuda: { cuMemAllocAsync: (out) => give(out, 4096) } });
+    const entered: string[] = [];
+    const driver = bindDriver(native, native.load("cuda"));
+    const bound = driver.inContext(() => entered.push("entered"));
+    bound.deviceCount();
+    driver.synchronise(1);
+    expect(entered).toEqual([]);
+    bound.synchronise(1);
+    expect(bound.allocateAsync(1, 1)).toBe(4096);
+    expect(entered).toEqual(["entered", "entered"]);
   });
 
   test("not ready and out of memory are answers", () => {

@@ -2,7 +2,7 @@
  * Every CUDA program compiles with NVIDIA's own compiler for the oldest and the newest architecture we support and for
  * Hopper. NVRTC needs no GPU: it is the machine's own, or what `npm test` put into `.cache/nvrtc`.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { cacheKey, cubinCache } from "../../../daemon/backend/cuda/cubinCache.ts";
@@ -29,6 +29,18 @@ async function findCompiler(): Promise<Compiler | string> {
   if (library === undefined) return "no NVRTC here (`npm test` fetches it where it can)";
   return bindCompiler(native.load(library));
 }
+
+test("no CUDA file is left out", () => {
+  const folder = path.resolve(import.meta.dirname, "../../../daemon/backend/cuda");
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const unused = files
+    .filter((file) => file.endsWith(".cu") && file !== "prelude.cu")
+    .filter((file) => {
+      const text = readFileSync(path.join(folder, file), "utf8");
+      return !programs.some(({ source }) => source.includes(text));
+    });
+  expect(unused).toEqual([]);
+});
 
 const compiler = await findCompiler();
 const why = typeof compiler === "string" ? compiler : `NVRTC ${compiler.version}`;

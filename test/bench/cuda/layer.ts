@@ -69,7 +69,7 @@ function stopwatch() {
     seconds.set(layer, stages);
   };
   return {
-    listener(event: RunEvent) {
+    listener: (event: RunEvent): void => {
       if (event.type !== "progress") return;
       const { stage, layer } = event;
       if (current?.stage === stage && current.layer === layer) return;

@@ -43,6 +43,9 @@ extern "C" void emulated_switch(void** leave, void* enter);
 namespace emulated {
 
 constexpr size_t STACK_BYTES = 128 << 10;
+/// Stacks begin at different places of a page: at the same they would share the same few lines of the cache.
+constexpr int STACK_COLOURS = 24;
+constexpr size_t STACK_COLOUR_BYTES = 17 * 64;
 constexpr int WARP = 32;
 
 enum class State { READY, AT_BARRIER, IN_WARP, DONE };
@@ -53,6 +56,13 @@ struct Request {
   uint64_t value;
   int argument, width;
   uint64_t result;
+};
+
+/// Lanes of a warp that wait in one operation of all of them.
+struct Gathering {
+  unsigned arrived = 0;
+  /// Lanes that exist and have not ended.
+  unsigned alive = 0;
 };
 
 struct Fiber {
@@ -102,7 +112,10 @@ class Block {
     Fiber& fiber = fibers_[now_];
     fiber.request = request;
     fiber.state = State::IN_WARP;
-    complete(now_ / WARP);
+    Gathering& warp = warps_[now_ / WARP];
+    warp.arrived |= 1u << (now_ % WARP);
+    // Of all lanes the last sees that it is: the common case, without a look at the others.
+    if (request.mask != ~0u || warp.arrived == warp.alive) complete(now_ / WARP);
     if (fiber.state == State::IN_WARP) yield();
     return fiber.request.result;
   }
@@ -114,6 +127,7 @@ class Block {
   const EmulatedKernel* kernel_ = nullptr;
   const unsigned char* parameters_ = nullptr;
   std::vector<Fiber> fibers_;
+  std::vector<Gathering> warps_;
   int count_ = 0;
   int now_ = 0;
   std::string fault_;
@@ -142,6 +156,8 @@ class Block {
       fiber.state = State::READY;
       fiber.index = indexOf(i, size);
     }
+    warps_.assign(static_cast<size_t>((count_ + WARP - 1) / WARP), {});
+    for (int i = 0; i < count_; i++) warps_[i / WARP].alive |= 1u << (i % WARP);
     fault_.clear();
   }
 
@@ -207,6 +223,7 @@ class Block {
         request.result = defined ? fibers_[first + source].request.value : ~0ull;
       }
       fiber.state = State::READY;
+      warps_[warp].arrived &= ~(1u << lane);
     }
   }
 
@@ -239,7 +256,9 @@ class Block {
     block->kernel_->call(block->parameters_);
     Fiber& fiber = block->fibers_[block->now_];
     fiber.state = State::DONE;
-    block->complete(block->now_ / WARP);
+    Gathering& warp = block->warps_[block->now_ / WARP];
+    warp.alive &= ~(1u << (block->now_ % WARP));
+    if (warp.arrived != 0) block->complete(block->now_ / WARP);
     block->yield();
     __builtin_unreachable();
   }
@@ -250,7 +269,8 @@ class Block {
     *module_->thread_index = fiber.index;
     if (!fiber.started) {
       fiber.started = true;
-      void** top = reinterpret_cast<void**>(fiber.stack + STACK_BYTES);
+      const size_t colour = static_cast<size_t>(now_ % STACK_COLOURS) * STACK_COLOUR_BYTES;
+      void** top = reinterpret_cast<void**>(fiber.stack + STACK_BYTES - colour);
       // As after a call: the stack is 16-byte aligned before the return address, which is never used.
       *--top = nullptr;
       *--top = reinterpret_cast<void*>(&Block::body);

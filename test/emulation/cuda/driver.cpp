@@ -48,13 +48,15 @@ struct Event {
   std::chrono::steady_clock::time_point at;
 };
 
-struct Stream {
-  std::deque<std::function<void()>> queue;
-};
-
 struct Context {
   int device;
   int retained = 0;
+};
+
+struct Stream {
+  std::deque<std::function<void()>> queue;
+  /// Of the GPU it belongs to: work from another context is refused.
+  const Context* context = nullptr;
 };
 
 struct Module {
@@ -172,6 +174,7 @@ Status enqueue(void* handle, std::function<void()> work) {
     std::lock_guard<std::recursive_mutex> lock(state);
     stream = known(handle);
     if (stream == nullptr) return INVALID_HANDLE;
+    if (stream->context != nullptr && stream->context != current) return INVALID_CONTEXT;
     stream->queue.push_back(std::move(work));
   }
   if (handle == nullptr) drainAll();
@@ -403,7 +406,9 @@ EXPORT Status cuCtxSynchronize() {
 EXPORT Status cuStreamCreate(void** stream, unsigned) {
   ENTER_CONTEXT();
   std::lock_guard<std::recursive_mutex> lock(state);
-  *stream = *streams.insert(new Stream).first;
+  auto* made = new Stream;
+  made->context = current;
+  *stream = *streams.insert(made).first;
   return SUCCESS;
 }
 EXPORT Status cuStreamDestroy_v2(void* handle) {
@@ -575,6 +580,15 @@ EXPORT Status cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, 
 }
 EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t bytes, void* stream) {
   ENTER();
+  if (bytes == 0) return SUCCESS;
+  if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
+  return enqueue(stream, [=] {
+    std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
+  });
+}
+EXPORT Status cuMemcpyPeerAsync(uint64_t target, void* to, uint64_t source, void* from, size_t bytes, void* stream) {
+  ENTER();
+  if (to == nullptr || from == nullptr) return INVALID_CONTEXT;
   if (bytes == 0) return SUCCESS;
   if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
   return enqueue(stream, [=] {

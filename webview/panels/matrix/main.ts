@@ -3,12 +3,11 @@ import * as z from "zod/mini";
 import { ROLES } from "../../../daemon/vocabulary.ts";
 import type { MatrixReport } from "../../../daemon/report.ts";
 import { h, type RampName, RAMP_NAMES, RAMPS } from "../../charts/index.ts";
-import { segmented } from "../../controls/index.ts";
+import { button, segmented } from "../../controls/index.ts";
 import { AXES_MARGIN, Explorer } from "../../matrix/index.ts";
 import type { MatrixId, MatrixTileKind, RunView } from "../../messages.ts";
 import { isRotated } from "../../words.ts";
 import { Bridge } from "../bridge.ts";
-import { button } from "../button.ts";
 import { runMatrixPage } from "../matrixPage.ts";
 import { saveButtons } from "../saving.ts";
 import { matrixCsv } from "./csv.ts";
@@ -59,6 +58,13 @@ function save(): void {
   bridge.save({ ...state.at, ramp: state.ramp, view: state.view } satisfies PageState);
 }
 
+/** While the view moves it need not be kept sixty times a second. */
+let saving = 0;
+function saveSoon(): void {
+  clearTimeout(saving);
+  saving = window.setTimeout(save, 150);
+}
+
 /** Draws the matrix anew; a kept view is used for the same matrix only. */
 function draw(): void {
   if (shown === null) return;
@@ -91,20 +97,23 @@ function draw(): void {
         },
         signal,
       ),
-    onView: (view, exact) => {
+    onView: (view) => {
       state.view = view;
-      save();
+      saveSoon();
+    },
+    onExact: (exact) => {
       scales.replaceChildren(...legends(importance(exact), overviewExact || exact));
       level.textContent = resolution(matrix, exact);
     },
     onCursor: (cursor, readings) => {
-      readout.replaceChildren(...(cursor === null ? [hint] : describeCursor(cursor, readings)));
+      if (cursor !== null) readout.replaceChildren(...describeCursor(cursor, readings));
+      else if (!hint.isConnected) readout.replaceChildren(hint);
     },
     onTiles: (store) => {
-      note.textContent = exactNote(store.failure("after") ?? store.failure("before"), rotated, id);
+      note.textContent = exactNote(store.failure("after") ?? store.failure("before"), run, id);
     },
   }));
-  note.textContent = exactNote(undefined, rotated, id);
+  note.textContent = exactNote(undefined, run, id);
   stage.replaceChildren(made.element);
 }
 
@@ -127,19 +136,23 @@ runMatrixPage(bridge, "matrix", state.at, {
         draw();
       },
     );
-    const saving = saveButtons(bridge, {
+    const buttons = saveButtons(bridge, {
       name: () => `${shown?.run.title ?? "run"} layer ${state.at?.layer} ${state.at?.role}`,
       parts: () =>
-        (explorer?.pictures() ?? []).map(({ title, canvas, axes }) => ({
-          title,
+        (explorer?.pictures() ?? []).map(({ title, canvas, axes }, i) => ({
+          title: i === 0 ? `${heading.textContent}: ${title}` : title,
+          // The importances' legend under the first plot, the mask's under the last.
+          legends: [...scales.children].filter((_, k) =>
+            k === 0 ? i === 0 : i === (plots?.plots.length ?? 0) - 1,
+          ),
           svg: axes,
           canvas: { element: canvas, left: AXES_MARGIN.left, top: AXES_MARGIN.top },
         })),
       csv: () => (explorer === null ? "" : matrixCsv(explorer.values())),
     });
-    saving.classList.add("panel-push");
+    buttons.classList.add("panel-push");
     return [
-      h("div", { class: "panel-toolbar" }, picker.element, zooms, ramps, saving),
+      h("div", { class: "panel-toolbar" }, picker.element, zooms, ramps, buttons),
       h("div", { class: "panel-heading" }, heading, level),
       figures,
       stage,

@@ -10,8 +10,8 @@ import {
   rampLegend,
   swatchLegend,
 } from "../../charts/index.ts";
-import type { MatrixId } from "../../messages.ts";
-import { rotatedAxes } from "../../words.ts";
+import type { MatrixId, RunView } from "../../messages.ts";
+import { isRotated, reordersNeurons, rotatedAxes } from "../../words.ts";
 
 export function summary(matrix: MatrixReport): Node[] {
   return matrixFigures(matrix).map((part) => h("span", {}, part));
@@ -44,9 +44,14 @@ export function legends(scale: ColourScale, exact: boolean): HTMLElement[] {
 }
 
 /** What before and after mean for this matrix; or why single weights have no importance to show. */
-export function exactNote(error: Error | undefined, rotated: boolean, { role }: MatrixId): string {
+export function exactNote(
+  error: Error | undefined,
+  { recipe }: Pick<RunView, "recipe">,
+  { role }: MatrixId,
+): string {
+  const rotated = recipe === null || isRotated(recipe);
   const meaning = rotated
-    ? rotatedAxes(role)
+    ? rotatedAxes(role, recipe !== null && reordersNeurons(recipe))
     : "Not rotated: importance is the same before and after.";
   return error === undefined
     ? meaning

@@ -67,7 +67,7 @@ export class LearningView {
   update(run: RunView): void {
     const previous = this.#run;
     this.#run = run;
-    if (previous === null || previous.layers !== run.layers || previous.recipe !== run.recipe) {
+    if (previous?.layers !== run.layers || previous.recipe !== run.recipe) {
       this.#entropy.redraw();
       this.#mass.redraw();
     } else if (previous.steps === run.steps) return;
@@ -115,7 +115,10 @@ export class LearningView {
       if (run === null) return;
       const points = run.layers.map((layer) => ({ layer: layer.index, ...layer[figure] }));
       const rotated = run.recipe === null || isRotated(run.recipe);
-      depthChart(container, points, { width, label, format: write, rotated, fromZero });
+      const layerCount = run.layerCount ?? undefined;
+      depthChart(container, points, {
+        ...{ width, label, format: write, rotated, fromZero, layerCount },
+      });
     });
   }
 }

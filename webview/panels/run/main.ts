@@ -63,7 +63,7 @@ function update(run: RunView, previous: RunView | null): void {
   if (previous?.perplexity !== run.perplexity || previous.job?.evaluation !== run.job?.evaluation) {
     section(perplexity, "Perplexity", perplexityContent(run));
   }
-  if (previous?.recipe !== run.recipe || previous?.device !== run.device) {
+  if (previous?.recipe !== run.recipe || previous.device !== run.device) {
     section(recipe, "Recipe", recipeContent(run));
   }
   if (previous?.fallbacks !== run.fallbacks || previous.notes !== run.notes) {

@@ -1,8 +1,7 @@
 /** The head of the run page: state, progress, what can be done about it, and what went wrong. */
 import { h } from "../../charts/index.ts";
-import { definitions } from "../../controls/index.ts";
+import { button, definitions } from "../../controls/index.ts";
 import type { JobView, PageCommand, RunView } from "../../messages.ts";
-import { button } from "../button.ts";
 import { offersFor } from "./offers.ts";
 import { progressFacts, STATE_NAMES, whereabouts } from "./words.ts";
 

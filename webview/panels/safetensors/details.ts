@@ -1,10 +1,9 @@
 /** The right side: one tensor, what its header says at once, what takes reading when it is there. */
 import { format, h, RAMP_NAMES, type RampName, valueHistogram } from "../../charts/index.ts";
-import { chartBox, definitions, segmented } from "../../controls/index.ts";
+import { button, chartBox, definitions, segmented } from "../../controls/index.ts";
 import { AXES_MARGIN } from "../../matrix/index.ts";
 import type { InspectionView, StatisticsView, TensorView, Tile } from "../../messages.ts";
 import { type Bridge, RequestError } from "../bridge.ts";
-import { button } from "../button.ts";
 import { failure } from "../frame.ts";
 import { partsIn, saveButtons } from "../saving.ts";
 import { binsCsv } from "./binsCsv.ts";

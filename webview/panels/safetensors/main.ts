@@ -1,13 +1,13 @@
 /** The safetensors page: a searchable tree of tensors from the headers, and the values of the one that is chosen. */
 import * as z from "zod/mini";
 import { format, h, RAMP_NAMES, type RampName } from "../../charts/index.ts";
-import { details as disclosure } from "../../controls/index.ts";
+import { button, details as disclosure } from "../../controls/index.ts";
 import type { InspectionView, TensorView } from "../../messages.ts";
 import { Bridge, RequestError } from "../bridge.ts";
-import { button } from "../button.ts";
 import { createStates, pageRoot } from "../frame.ts";
 import { DetailsView } from "./details.ts";
 import { Sparsity } from "./sparsity.ts";
+import { splitter } from "./splitter.ts";
 import { branchesTo, buildTree, filterTree, type TreeNode } from "./tree.ts";
 import { TreeView } from "./treeView.ts";
 
@@ -16,6 +16,8 @@ const stateSchema = z.object({
   expanded: z.array(z.string()),
   search: z.string(),
   ramp: z.enum(RAMP_NAMES),
+  /** Percent of the page that the tree has, where it was moved. */
+  split: z.optional(z.number()),
 });
 type State = z.output<typeof stateSchema>;
 
@@ -115,6 +117,9 @@ class Page {
         this.#view.element,
         this.#counting,
       ),
+      splitter(root, state.split, (split) => {
+        keep({ split });
+      }),
       this.#details.element,
     );
     this.#filter();

@@ -10,6 +10,7 @@ import {
   RAMPS,
   rampLegend,
 } from "../../charts/index.ts";
+import { button } from "../../controls/index.ts";
 import {
   decodeTile,
   Explorer,
@@ -19,7 +20,6 @@ import {
 } from "../../matrix/index.ts";
 import type { StatisticsView, TensorTileKind, TensorView, Tile } from "../../messages.ts";
 import type { Bridge } from "../bridge.ts";
-import { button } from "../button.ts";
 import { exactly, inCell } from "../heatmapNumbers.ts";
 
 /** All dimensions but the last are rows, as the daemon sees it. */
@@ -81,18 +81,17 @@ export function tensorHeatmap(
         },
         signal,
       ),
-    onView: (_, exact) => {
+    onView: () => undefined,
+    onExact: (exact) => {
       legends.replaceChildren(legend(magnitude.scale(exact), exact || overview.exact));
     },
     onCursor: (cursor, readings) => {
-      readout.replaceChildren(
-        ...(cursor === null
-          ? [hint]
-          : [
-              h("strong", {}, place(cursor.row, cursor.col)),
-              ...readings.slice(0, 1).flatMap((r) => (r ? [h("span", {}, words(r))] : [])),
-            ]),
-      );
+      if (cursor !== null) {
+        readout.replaceChildren(
+          h("strong", {}, place(cursor.row, cursor.col)),
+          ...readings.slice(0, 1).flatMap((r) => (r ? [h("span", {}, words(r))] : [])),
+        );
+      } else if (!hint.isConnected) readout.replaceChildren(hint);
     },
     onTiles: () => undefined,
   });

@@ -100,8 +100,9 @@ export function filterTree(nodes: readonly TreeNode[], search: string): readonly
     return {
       ...node,
       children,
+      tensor: own ? node.tensor : null,
       count: sum((child) => child.count) + (own ? 1 : 0),
-      bytes: sum((child) => child.bytes) + (own ? (node.tensor?.bytes ?? 0) : 0),
+      bytes: sum((child) => child.bytes) + (own ? node.tensor.bytes : 0),
     };
   };
   return nodes.map(kept).filter((node) => node !== null);

@@ -48,9 +48,6 @@ export class TreeView {
     this.element.addEventListener("click", (event) => {
       this.#click(event);
     });
-    this.element.addEventListener("focus", () => {
-      this.draw();
-    });
     new ResizeObserver(() => {
       this.draw();
     }).observe(this.element);

@@ -19,6 +19,8 @@ export const ATTRIBUTE = {
 
 export interface Driver {
   readonly path: string;
+  /** The same driver, which calls `enter` before whatever needs a context. */
+  inContext(enter: () => void): Driver;
   /** 12040 is CUDA 12.4: the newest toolkit this driver runs. */
   version(): number;
   /** Must be called first. */
@@ -61,6 +63,8 @@ export interface Driver {
   toDevice(target: number, hostAddress: number, bytes: number, stream: Handle): void;
   toHost(hostAddress: number, source: number, bytes: number, stream: Handle): void;
   onDevice(target: number, source: number, bytes: number, stream: Handle): void;
+  /** From one GPU's memory to another's. */
+  betweenDevices(target: Place, source: Place, bytes: number, stream: Handle): void;
   fill(address: number, byte: number, bytes: number, stream: Handle): void;
 
   loadModule(image: Uint8Array): Handle;
@@ -69,6 +73,12 @@ export interface Driver {
   allowSharedBytes(kernel: Handle, bytes: number): void;
   /** `extra` is the address of the launch's parameter list. */
   launch(kernel: Handle, shape: LaunchShape, stream: Handle, extra: number): void;
+}
+
+/** Memory of the GPU of a context. */
+export interface Place {
+  readonly address: number;
+  readonly context: Handle;
 }
 
 export interface LaunchShape {
@@ -111,6 +121,7 @@ const SIGNATURES = {
   cuMemcpyHtoDAsync_v2: ["uint64_t", "uint64_t", "size_t", "uint64_t"],
   cuMemcpyDtoHAsync_v2: ["uint64_t", "uint64_t", "size_t", "uint64_t"],
   cuMemcpyDtoDAsync_v2: ["uint64_t", "uint64_t", "size_t", "uint64_t"],
+  cuMemcpyPeerAsync: ["uint64_t", "uint64_t", "uint64_t", "uint64_t", "size_t", "uint64_t"],
   cuMemsetD8Async: ["uint64_t", "uchar", "size_t", "uint64_t"],
   cuModuleLoadData: ["void *", "void *"],
   cuModuleUnload: ["uint64_t"],
@@ -125,6 +136,9 @@ const SIGNATURES = {
 } as const;
 type Call = keyof typeof SIGNATURES;
 
+/** These are about the driver and its devices. */
+const WITHOUT_CONTEXT = /^cu(Init|DriverGet|DeviceGet|DeviceTotal|DevicePrimary|CtxSet|GetError)/;
+
 const OUT_OF_MEMORY = 2;
 const NOT_READY = 600;
 const STREAM_NON_BLOCKING = 1;
@@ -134,10 +148,10 @@ const MAX_DYNAMIC_SHARED_BYTES = 8;
 const NAME_BYTES = 256;
 
 /** @throws where a function is missing: a driver older than CUDA 11.2 */
-export function bindDriver(native: Native, library: NativeLibrary): Driver {
+export function bindDriver(native: Native, library: NativeLibrary, enter?: () => void): Driver {
   const names = Object.keys(SIGNATURES) as Call[];
   const c = Object.fromEntries(
-    names.map((name) => [name, library.function(name, SIGNATURES[name])]),
+    names.map((name) => [name, functionOf(library, name, enter)]),
   ) as Record<Call, NativeFunction>;
   // One cell of each kind for what comes back by pointer; calls are synchronous and never nested.
   const int = new Int32Array(1);
@@ -169,6 +183,7 @@ export function bindDriver(native: Native, library: NativeLibrary): Driver {
 
   return {
     path: library.path,
+    inContext: (before) => bindDriver(native, library, before),
     version: () => integer("cuDriverGetVersion"),
     initialise: () => {
       check("cuInit", c.cuInit(0));
@@ -259,6 +274,13 @@ export function bindDriver(native: Native, library: NativeLibrary): Driver {
     onDevice(target, source, bytes, stream) {
       check("cuMemcpyDtoDAsync_v2", c.cuMemcpyDtoDAsync_v2(target, source, bytes, stream));
     },
+    betweenDevices(to, from, bytes, stream) {
+      check(
+        "cuMemcpyPeerAsync",
+        // prettier-ignore
+        c.cuMemcpyPeerAsync(to.address, to.context, from.address, from.context, bytes, stream),
+      );
+    },
     fill(address, byte, bytes, stream) {
       check("cuMemsetD8Async", c.cuMemsetD8Async(address, byte, bytes, stream));
     },
@@ -278,5 +300,14 @@ export function bindDriver(native: Native, library: NativeLibrary): Driver {
         c.cuLaunchKernel(kernel, g[0], g[1], g[2], b[0], b[1], b[2], sharedBytes, stream, 0, extra),
       );
     },
+  };
+}
+
+function functionOf(library: NativeLibrary, name: Call, enter?: () => void): NativeFunction {
+  const call = library.function(name, SIGNATURES[name]);
+  if (enter === undefined || WITHOUT_CONTEXT.test(name)) return call;
+  return (...args) => {
+    enter();
+    return call(...args);
   };
 }

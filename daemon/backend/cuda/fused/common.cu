@@ -6,6 +6,18 @@
 #define EMPTY_MASS 1e-30f
 #define INFINITE __uint_as_float(0x7f800000u)
 
+// The units for special functions, good to about 3e-7 absolutely: where thousands are summed or the argument is a
+// soft decision's. Equal arguments give equal results.
+#ifdef EMULATED
+#define fastLog logf
+#define fastExp expf
+#define fastReciprocal(x) (1.0f / (x))
+#else
+#define fastLog __logf
+#define fastExp __expf
+#define fastReciprocal(x) __fdividef(1.0f, x)
+#endif
+
 __device__ __forceinline__ float warpSum(float x) {
 #pragma unroll
   for (int other = 16; other > 0; other >>= 1) x += __shfl_xor_sync(FULL, x, other);

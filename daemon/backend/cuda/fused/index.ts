@@ -8,7 +8,7 @@ import { inverseFactor } from "./factor.ts";
 import { input, kernel } from "./kernel.ts";
 import { entropyColumns, entropyRows, prunedMass } from "./objectives.ts";
 import { adamDirection, move, orthonormalised } from "./optimizer.ts";
-import { addProduct, exactProduct } from "./products.ts";
+import { addProduct, product, searchPrecision } from "./products.ts";
 import { addScaledColumns, columnDots } from "./quadratic.ts";
 import { lowestMask } from "./select.ts";
 import { sparsegptBlock } from "./sparsegpt.ts";
@@ -46,19 +46,26 @@ export function fusedKernels(backend: CudaBackend): tf.KernelConfig[] {
     kernel("addProduct", (inputs, attributes) => {
       const { transposeA, transposeB } = attributes as unknown as Transposed;
       const [sum, a, b] = [input(inputs, "sum"), input(inputs, "a"), input(inputs, "b")];
-      return [addProduct(backend, sum, a, b, transposeA, transposeB)];
+      const precision = searchPrecision(backend, a, b);
+      return [addProduct(backend, sum, a, b, transposeA, transposeB, precision)];
     }),
     kernel("gram", (inputs) => {
       const [sum, x] = [input(inputs, "sum"), input(inputs, "x")];
-      // Rounding X as a whole leaves XᵀX positive semidefinite; bfloat16 would round it eight times coarser.
+      // In TF32 it is the exact Gram matrix of inputs rounded to 10 bits: still positive semidefinite, and finer than
+      // the bfloat16 activations that others calibrate with.
       const precision = backend.runtime.precision === "f32" ? "f32" : "tf32";
       return [addProduct(backend, sum, x, x, true, false, precision)];
     }),
     kernel("exactProduct", (inputs, attributes) => {
       const { transposeA, transposeB } = attributes as unknown as Transposed;
-      return [
-        exactProduct(backend, input(inputs, "a"), input(inputs, "b"), transposeA, transposeB),
-      ];
+      const [a, b] = [input(inputs, "a"), input(inputs, "b")];
+      return [product(backend, a, b, transposeA, transposeB, "f32")];
+    }),
+    kernel("searchProduct", (inputs, attributes) => {
+      const { transposeA, transposeB } = attributes as unknown as Transposed;
+      const [a, b] = [input(inputs, "a"), input(inputs, "b")];
+      const precision = searchPrecision(backend, a, b);
+      return [product(backend, a, b, transposeA, transposeB, precision)];
     }),
     kernel("columnDots", (inputs) => [columnDots(backend, input(inputs, "a"), input(inputs, "b"))]),
     kernel("addScaledColumns", (inputs) => [

@@ -1,16 +1,16 @@
 /** What every kernel of this folder is made with. */
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { FUSED_KERNELS, type FusedKernel } from "../../fused/dispatch.ts";
+import { gridFor, kernel as named, withScratch as withBytes } from "../kernels/kernel.ts";
 import type { CudaRuntime } from "../runtime.ts";
 
-type Run = (inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMap) => tf.TensorInfo[];
+export { sizeOf } from "../kernels/kernel.ts";
 
-export function kernel(name: FusedKernel, run: Run): tf.KernelConfig {
-  return {
-    kernelName: FUSED_KERNELS[name],
-    backendName: "cuda",
-    kernelFunc: ({ inputs, attrs }) => run(inputs, attrs ?? {}),
-  };
+export function kernel(
+  name: FusedKernel,
+  run: (inputs: tf.NamedTensorInfoMap, attributes: tf.NamedAttrMap) => tf.TensorInfo[],
+): tf.KernelConfig {
+  return named(FUSED_KERNELS[name], run);
 }
 
 /** An input that its dispatch file always gives. */
@@ -28,23 +28,15 @@ export const sizes = ({ shape }: tf.TensorInfo): [number, number, number, number
   shape[3] ?? 1,
 ];
 
-export const sizeOf = (tensor: tf.TensorInfo): number => tf.util.sizeFromShape(tensor.shape);
-
 /** Device memory for the time of `use`; given back in stream order. */
 export function withScratch<T>(
   runtime: CudaRuntime,
   floats: number,
   use: (address: number) => T,
 ): T {
-  const memory = runtime.allocate(Math.max(4, 4 * floats));
-  try {
-    return use(memory.address);
-  } finally {
-    runtime.free(memory);
-  }
+  return withBytes(runtime, 4 * Math.max(1, floats), use);
 }
 
-/** Blocks of 256 threads that go over `count` elements, a few waves of them. */
-export function blocksFor(runtime: CudaRuntime, count: number): number {
-  return Math.max(1, Math.min(Math.ceil(count / 256), 16 * runtime.gpu.multiprocessors));
-}
+/** Blocks of 256 threads for a grid-stride loop over `count` elements. */
+export const blocksFor = (runtime: CudaRuntime, count: number): number =>
+  gridFor(runtime, count)[0];

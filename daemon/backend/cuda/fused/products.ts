@@ -1,4 +1,4 @@
-/** Products that add to a matrix in place, or that must be full float32 (see ../../fused/products.ts). */
+/** Products that add to a matrix in place, or whose precision matters (see ../../fused/products.ts). */
 import * as tf from "@tensorflow/tfjs-core";
 import type { CudaBackend, Precision } from "../runtime.ts";
 
@@ -10,28 +10,40 @@ export function addProduct(
   b: tf.TensorInfo,
   transposeA: boolean,
   transposeB: boolean,
-  precision?: Precision,
+  precision: Precision,
 ): tf.TensorInfo {
-  multiply(backend, { a, b, transposeA, transposeB, precision, beta: 1 }, backend.address(sum));
+  multiply(backend, { a, b, transposeA, transposeB, precision, beta: 1 }, backend.ownAddress(sum));
   return backend.alias(sum, sum.shape);
 }
 
-/** `op(a) op(b)` with float32 operands, over equal leading dimensions. */
-export function exactProduct(
+/**
+ * How a product is computed whose result only guides a search: in bfloat16 where TF32 is good enough otherwise and the
+ * product is so large that converting its operands pays.
+ */
+export function searchPrecision(
+  { runtime }: CudaBackend,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+): Precision {
+  const large = Math.min(...a.shape, ...b.shape) >= LARGE;
+  return large && runtime.precision === "tf32" ? "bf16" : runtime.precision;
+}
+
+const LARGE = 1024;
+
+/** `op(a) op(b)` in the given precision, over equal leading dimensions. */
+export function product(
   backend: CudaBackend,
   a: tf.TensorInfo,
   b: tf.TensorInfo,
   transposeA: boolean,
   transposeB: boolean,
+  precision: Precision,
 ): tf.TensorInfo {
   const rows = a.shape.at(transposeA ? -1 : -2) ?? 1;
   const columns = b.shape.at(transposeB ? -2 : -1) ?? 1;
   const out = backend.output([...a.shape.slice(0, -2), rows, columns], "float32");
-  multiply(
-    backend,
-    { a, b, transposeA, transposeB, precision: "f32", beta: 0 },
-    backend.address(out),
-  );
+  multiply(backend, { a, b, transposeA, transposeB, precision, beta: 0 }, backend.address(out));
   return out;
 }
 
@@ -40,7 +52,7 @@ interface Factors {
   readonly b: tf.TensorInfo;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  readonly precision: Precision | undefined;
+  readonly precision: Precision;
   readonly beta: 0 | 1;
 }
 
@@ -67,6 +79,6 @@ function multiply(
     strideB: k * n,
     strideC: m * n,
     beta,
-    ...(precision && { precision }),
+    precision,
   });
 }

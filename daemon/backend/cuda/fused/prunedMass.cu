@@ -4,11 +4,11 @@
 
 // ln θ between the highest pruned and the lowest kept.
 __device__ __forceinline__ float borderOf(float low, float high) {
-  return 0.5f * (logf(low + EMPTY_MASS) + logf(high + EMPTY_MASS));
+  return 0.5f * (fastLog(low + EMPTY_MASS) + fastLog(high + EMPTY_MASS));
 }
 
 __device__ __forceinline__ float softened(float s, float border, float sharpness) {
-  return 1.0f / (1.0f + expf((logf(s + EMPTY_MASS) - border) * sharpness));
+  return fastReciprocal(1.0f + fastExp((fastLog(s + EMPTY_MASS) - border) * sharpness));
 }
 
 #if CHOICE > 0
@@ -59,8 +59,12 @@ __device__ __forceinline__ void maskQuad(const float* s, int q, int count, float
 #pragma unroll
   for (int e = 0; e < 4; e++) m[e] = softened(s[e], border, sharpness);
 #else
+  float border = 0.0f;
 #pragma unroll
-  for (int e = 0; e < 4; e++) m[e] = softened(s[e], borderOf(low[e], high[e]), sharpness);
+  for (int e = 0; e < 4; e++) {
+    if (e % CHOICE == 0) border = borderOf(low[e], high[e]);
+    m[e] = softened(s[e], border, sharpness);
+  }
 #endif
 }
 #endif

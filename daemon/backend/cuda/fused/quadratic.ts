@@ -58,7 +58,8 @@ export function addScaledColumns(
     grid: [blocksFor(backend.runtime, count)],
     block: [256],
     args: [
-      ...[sum, m, g].map((tensor) => pointer(backend.address(tensor))),
+      pointer(backend.ownAddress(sum)),
+      ...[m, g].map((tensor) => pointer(backend.address(tensor))),
       i64(count),
       i32(rows),
       i32(cols),

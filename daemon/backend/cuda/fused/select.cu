@@ -22,7 +22,7 @@ extern "C" __global__ void lowestOfGroups(const float* __restrict__ scores, cons
     else high = fminf(high, s);
     mask[g * group + e] = rank < count;
   }
-  if (border) border[g] = 0.5f * (logf(low + EMPTY_MASS) + logf(high + EMPTY_MASS));
+  if (border) border[g] = 0.5f * (fastLog(low + EMPTY_MASS) + fastLog(high + EMPTY_MASS));
 }
 
 // One block a row; 0 < count < cols.

@@ -1,0 +1,114 @@
+/** What ships, installed from its VSIX: the sample, a recipe, perplexity, devices. */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import manifest from "../../package.json" with { type: "json" };
+import { missing, root, Workbench } from "./workbench.ts";
+
+const why = missing();
+if (why !== null) console.log(`Skipped, the VSIX in a workbench: ${why}`);
+
+const TARGET = "linux-x64";
+const SAMPLE = "denoise-rotator-sample";
+let workbench: Workbench;
+
+describe.skipIf(why !== null)("installed from its VSIX", () => {
+  beforeAll(async () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ["scripts/package.mjs", TARGET],
+      { cwd: root, encoding: "utf8" },
+    );
+    if (status !== 0) throw new Error(`${stdout}${stderr}`);
+    const vsix = join(root, "out/vsix", `denoise-rotator-${TARGET}-${manifest.version}.vsix`);
+    workbench = await Workbench.start({ vsix });
+    await workbench.open();
+  }, 180_000);
+
+  afterAll(async () => {
+    await workbench.close();
+  });
+
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== "fail") return;
+    const picture = join(root, "out", "e2e", `${task.name.replaceAll(/\W+/g, "-")}.png`);
+    await workbench.screenshot(picture);
+    console.log(`What it looked like: ${picture}`);
+  });
+
+  test("Open Sample Checkpoint copies it into the workspace", async () => {
+    await workbench.command("DenoiseRotator: Open Sample Checkpoint");
+    await workbench.pick("workspace");
+    await workbench.notification(/The sample/);
+    await workbench.command("Notifications: Clear All Notifications");
+    expect(existsSync(join(workbench.workspace, SAMPLE, "model.safetensors"))).toBe(true);
+  }, 60_000);
+
+  test("Evaluate Perplexity finds what the command line finds", async () => {
+    await workbench.showContainer("Explorer");
+    await workbench.chooseInMenu(workbench.item(SAMPLE), "Evaluate Perplexity");
+    await workbench.pick("evaluation.txt");
+    await workbench.showContainer("DenoiseRotator");
+    const run = workbench.item(/perplexity, Done, perplexity (\d+\.\d+)/);
+    await run.waitFor({ timeout: 180_000 });
+    const label = (await run.getAttribute("aria-label")) ?? "";
+    const sample = join(root, "media", "sample");
+    const text = join(sample, "evaluation.txt");
+    const cli = [join(root, "dist", "cli.js"), "eval", sample, "--text", text, "--json"];
+    const { stdout } = spawnSync(process.execPath, cli, { encoding: "utf8" });
+    const { perplexity } = z.object({ perplexity: z.number() }).parse(JSON.parse(stdout));
+    expect(/perplexity (\d+\.\d+)/.exec(label)?.[1]).toBe(perplexity.toPrecision(4));
+  }, 240_000);
+
+  test("Save as Recipe writes what the form says, with paths relative to the file", async () => {
+    await workbench.showContainer("Explorer");
+    await workbench.chooseInMenu(workbench.item(SAMPLE), "Prune with DenoiseRotator");
+    const form = await workbench.frameWith(".form");
+    await form.getByRole("radio", { name: /^Magnitude/ }).check();
+    await form.getByRole("radio", { name: /^One for all/ }).check();
+    await form.getByRole("button", { name: "Save as Recipe…" }).click();
+    await workbench.page.locator(".quick-input-widget input").waitFor();
+    await workbench.page.keyboard.press("Enter");
+    const name = `${SAMPLE}-2-4-magnitude.denoise.json`;
+    await workbench.page.getByRole("tab", { name: new RegExp(name) }).waitFor();
+    const recipe: unknown = JSON.parse(await readFile(join(workbench.workspace, name), "utf8"));
+    expect(recipe).toMatchObject({
+      checkpoint: `./${SAMPLE}`,
+      out: `./${SAMPLE}-2-4-magnitude`,
+      method: "magnitude",
+      sparsity: "2:4",
+      rotation: "global",
+    });
+    await workbench.page.getByText("Dry run", { exact: true }).first().click();
+    const dialog = workbench.page.getByRole("dialog");
+    await dialog.getByText(/weights become 0/).waitFor({ timeout: 60_000 });
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+  }, 120_000);
+
+  test("Show Devices lists the processor as available", async () => {
+    await workbench.command("DenoiseRotator: Show Devices");
+    const row = workbench.page.locator(".quick-input-list .monaco-list-row", { hasText: "wasm" });
+    await row.first().waitFor({ timeout: 60_000 });
+    const text = await row.last().innerText();
+    expect(text).not.toContain("not available");
+    await workbench.page.keyboard.press("Escape");
+  }, 90_000);
+
+  test("what it says about itself is what package.json says", async () => {
+    const installed = join(workbench.folder, "extensions", "extensions.json");
+    const list = z
+      .array(z.object({ identifier: z.object({ id: z.string() }), version: z.string() }))
+      .parse(JSON.parse(await readFile(installed, "utf8")));
+    expect(list).toEqual([
+      expect.objectContaining({
+        identifier: expect.objectContaining({
+          id: `${manifest.publisher}.${manifest.name}`,
+        }) as unknown,
+        version: manifest.version,
+      }),
+    ]);
+  });
+});
