@@ -18,17 +18,21 @@ export const registerRunning = (
   id: string,
   run: (...args: readonly unknown[]) => unknown,
 ): Disposable =>
-  register(id, (...args) => {
-    if (workspace.isTrusted) return run(...args);
-    void window
-      .showWarningMessage(
-        "Pruning and evaluating need a trusted workspace. Checkpoints can be inspected without.",
-        "Manage Trust",
-      )
-      .then((answer) => {
-        if (answer) void commands.executeCommand("workbench.trust.manage");
-      });
-  });
+  register(id, (...args) => (mayRun() ? run(...args) : undefined));
+
+/** Whether the person trusts the workspace; where not, they are told what that means. */
+export function mayRun(): boolean {
+  if (workspace.isTrusted) return true;
+  void window
+    .showWarningMessage(
+      "Pruning and evaluating need a trusted workspace. Checkpoints can be inspected without.",
+      "Manage Trust",
+    )
+    .then((answer) => {
+      if (answer) void commands.executeCommand("workbench.trust.manage");
+    });
+  return false;
+}
 
 export function showFailure(thrown: unknown): void {
   const error = daemonErrorOf(thrown);

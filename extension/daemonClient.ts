@@ -6,7 +6,7 @@ import { EventEmitter, type CancellationToken, type Event } from "vscode";
 import type { Disposable } from "./disposable.ts";
 import { send, type NotificationType, type RequestType } from "../daemon/protocol.ts";
 import type { Connected } from "./connection.ts";
-import { daemonErrorOf, type DaemonError } from "./errors.ts";
+import { daemonErrorOf, keepsEnding, type DaemonError } from "./errors.ts";
 
 /** `off`: nothing needed it yet. `lost`: it could not be started, or went away and could not be found again. */
 export type ClientState = "off" | "starting" | "ready" | "lost";
@@ -42,6 +42,8 @@ export class ReconnectingClient implements DaemonClient, Disposable {
   readonly #handlers = new Map<string, Set<(params: never) => void>>();
   #state: ClientState = "off";
   #connection: Promise<Connected | null> | null = null;
+  /** Stands for the connection above, or the one being made: what is told of another is late. */
+  #attempt: object | null = null;
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
   #disposed = false;
@@ -57,7 +59,7 @@ export class ReconnectingClient implements DaemonClient, Disposable {
   ) {}
 
   readonly onState = this.#states.event;
-  /** The connection is lost for now; the next request tries again. */
+  /** It was tried often enough: the connection stays lost until the next request, or until it is asked for. */
   readonly onLost = this.#losses.event;
 
   get state(): ClientState {
@@ -107,39 +109,50 @@ export class ReconnectingClient implements DaemonClient, Disposable {
   #open(mayStart: boolean): Promise<Connected | null> {
     clearTimeout(this.#retry);
     this.#become("starting");
-    const opening = this.#openOnce(mayStart);
+    const attempt = {};
+    this.#attempt = attempt;
+    const opening = this.#openOnce(mayStart, attempt);
     this.#connection = opening;
     opening.then(
       (connection) => {
         if (this.#connection !== opening) return;
-        if (connection === null) this.#connection = null;
+        if (connection === null) this.#forget();
         this.#become(connection === null ? "off" : "ready");
       },
       () => {
         if (this.#connection !== opening) return;
-        this.#connection = null;
+        this.#forget();
         this.#become("lost");
       },
     );
     return opening;
   }
 
-  async #openOnce(mayStart: boolean): Promise<Connected | null> {
+  #forget(): void {
+    this.#connection = null;
+    this.#attempt = null;
+  }
+
+  async #openOnce(mayStart: boolean, attempt: object): Promise<Connected | null> {
     const since = performance.now();
+    let connection: Connected | null = null;
     try {
-      const connection = await this.connect({
+      connection = await this.connect({
         mayStart,
         methods: this.methods,
         onNotification: (method, params) => {
+          if (this.#attempt !== attempt) return;
           for (const handler of this.#handlers.get(method) ?? []) handler(params as never);
         },
         onClose: () => {
-          this.#lost(performance.now() - since);
+          if (this.#attempt === attempt) this.#lost(performance.now() - since);
         },
       });
       if (connection) await this.ready(connection);
       return connection;
     } catch (error) {
+      // Nobody will know of it: an open one would keep the daemon from ending.
+      void connection?.dispose().catch(() => undefined);
       throw daemonErrorOf(error);
     }
   }
@@ -147,7 +160,7 @@ export class ReconnectingClient implements DaemonClient, Disposable {
   /** The daemon went: another is found or started, a few times. Its runs show as interrupted then. */
   #lost(heldMs: number): void {
     if (this.#disposed) return;
-    this.#connection = null;
+    this.#forget();
     this.#become("lost");
     if (heldMs > GOOD_AFTER_MS) this.#failures = 0;
     this.#reconnect();
@@ -155,7 +168,10 @@ export class ReconnectingClient implements DaemonClient, Disposable {
 
   #reconnect(): void {
     const after = RETRY_AFTER_MS[this.#failures++];
-    if (after === undefined) return;
+    if (after === undefined) {
+      this.#losses.fire(keepsEnding());
+      return;
+    }
     this.#retry = setTimeout(() => {
       if (this.#connection !== null) return;
       this.#open(true).catch((error: unknown) => {

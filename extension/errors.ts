@@ -28,6 +28,13 @@ export const notAnswering = (pid: number): DaemonError =>
     `The daemon (process ${pid}) does not answer. If it hangs, end that process and try again; runs can be resumed.`,
   );
 
+export const keepsEnding = (): DaemonError =>
+  new DaemonError(
+    "daemon/keeps-ending",
+    "connection",
+    "The daemon ended several times within a short time and is not started again by itself. Its log tells why; connect again with Connect to the Daemon.",
+  );
+
 /** From whatever a JSON-RPC library, or the search for the daemon, throws. */
 export function daemonErrorOf(error: unknown): DaemonError {
   if (error instanceof DaemonError) return error;

@@ -37,10 +37,14 @@ export function startFailed(device: string, cause: unknown): DenoiseError {
 }
 
 /** One tensor is larger than the device can hold at all. */
-export function tensorTooLarge(bytes: number, limit: number): DenoiseError {
+export function tensorTooLarge(
+  device: "cuda" | "wasm",
+  bytes: number,
+  limit: number,
+): DenoiseError {
   return failed(
     "tensor-too-large",
-    `wasm: a tensor of ${gib(bytes)} is larger than the ${gib(limit)} that one can have. ` +
+    `${device}: a tensor of ${gib(bytes)} is larger than the ${gib(limit)} that one can have. ` +
       `Use fewer or shorter calibration windows, or a device with more memory (--device).`,
   );
 }
@@ -62,7 +66,8 @@ export function deviceFailed(
 ): DenoiseError {
   return failed(
     "device-failed",
-    `${device}: ${why}. Run again with --resume; if it comes back, with fewer or shorter windows or --device wasm.`,
+    `${device}: ${why}. Run again with --resume as it was; if it comes back, start anew with fewer or ` +
+      `shorter windows, or with --device wasm.`,
     cause,
   );
 }
@@ -80,8 +85,18 @@ export function gpuOutOfMemory(
   return failed(
     "gpu-out-of-memory",
     `cuda: no room on ${gpu} for ${gib(sizes.bytes)} more: this process uses ${gib(sizes.inUse)} of ${gib(sizes.total)}, ` +
-      `${gib(sizes.free)} are free. Use fewer or shorter calibration windows, stop other programs on the GPU ` +
-      `(\`nvidia-smi\` lists them), or take another with --device cuda:1 or --device wasm.`,
+      `${gib(sizes.free)} are free. Stop other programs on the GPU (\`nvidia-smi\` lists them) and run with --resume ` +
+      `as it was, or start anew with fewer or shorter calibration windows, --device cuda:1 or --device wasm.`,
+  );
+}
+
+/** The machine locks no more of its memory for the GPU's copies (`ulimit -l`, or it is full). */
+export function hostMemoryFull(bytes: number): DenoiseError {
+  return failed(
+    "host-memory",
+    `cuda: the machine gives no ${gib(bytes)} of page-locked memory for copies to and from the GPU. Close other ` +
+      `programs, or allow more (\`ulimit -l unlimited\`; a container's --ulimit memlock=-1), and run with --resume ` +
+      `as it was.`,
   );
 }
 
@@ -112,6 +127,15 @@ export function gpuTooNew(architecture: string, compiler: string): DenoiseError 
 export function noSuchGpu(ordinal: number, gpus: readonly string[]): DenoiseError {
   const there = gpus.map((gpu, i) => `cuda:${i} ${gpu}`).join(", ");
   return usage("no-such-gpu", `There is no GPU cuda:${ordinal} here. There are: ${there}.`);
+}
+
+/** A GPU without TF32 and bfloat16, beside one that has them. */
+export function gpuTooOld(ordinal: number, gpus: readonly string[]): DenoiseError {
+  const there = gpus.map((gpu, i) => `cuda:${i} ${gpu}`).join(", ");
+  return usage(
+    "gpu-too-old",
+    `The GPU cuda:${ordinal} is older than Ampere (sm_80). Take another of these: ${there}; or --device webgpu.`,
+  );
 }
 
 /** Not every kind of TensorFlow.js tensor lies on a GPU. */

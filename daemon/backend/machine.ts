@@ -1,7 +1,7 @@
 /** The machine as far as searching it for libraries depends on it, and where its Pythons keep their packages. */
 import { readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, dirname, join, resolve } from "node:path";
+import { delimiter, dirname, isAbsolute, join, resolve } from "node:path";
 
 /** A test hands in its own. */
 export interface Machine {
@@ -28,8 +28,10 @@ const MOST_LINKS = 10;
 /** `site-packages` folders of the Pythons in reach: active environments, those on the path, the user's. */
 export function pythonSites(machine: Machine): string[] {
   const { env, list, platform } = machine;
-  const prefixes = [env.VIRTUAL_ENV, env.CONDA_PREFIX].filter((prefix) => prefix !== undefined);
-  for (const folder of (env.PATH ?? "").split(delimiter)) {
+  const prefixes = [env.VIRTUAL_ENV, env.CONDA_PREFIX].filter(
+    (prefix) => prefix !== undefined && isAbsolute(prefix),
+  );
+  for (const folder of (env.PATH ?? "").split(delimiter).filter(isAbsolute)) {
     const python = list(folder).find((name) => /^python3?(\.exe)?$/.test(name));
     if (python === undefined) continue;
     const own = platform === "win32" ? folder : dirname(folder);

@@ -20,6 +20,13 @@ export const stillActive = (id: string, state: string): DenoiseError =>
 export const outputInUse = (out: string, id: string): DenoiseError =>
   usage("output-in-use", `Job ${id} writes to ${out} already. Choose another output folder.`);
 
+/** Of the same code as the pipeline's, which says it in the command line's words. */
+export const unfinishedRun = (work: string): DenoiseError =>
+  coded("pipeline", "usage")(
+    "unfinished-run",
+    `An unfinished run for this output lies in ${work}. Continue that run, or choose another output folder.`,
+  );
+
 export const noSuchLayer = (id: string, layer: number): DenoiseError =>
   input("no-such-layer", `Job ${id} has not finished layer ${layer}.`);
 

@@ -3,8 +3,9 @@
  * one on the processor.
  */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import type { EvaluateOptions } from "../pipeline/index.ts";
 import type { JobDetail, JobInfo, JobRequest, MatrixTileParams } from "../protocol/jobs.ts";
 import { pruneOptions } from "../recipe/index.ts";
@@ -18,6 +19,7 @@ import {
   notResumable,
   outputInUse,
   stillActive,
+  unfinishedRun,
 } from "./errors.ts";
 import { JobFeed, type JobWatcher } from "./feed.ts";
 import type { Helper } from "./helper.ts";
@@ -94,10 +96,12 @@ export class Jobs {
 
   /**
    * @param mayResume go on with an unfinished run of this output, if there is one
-   * @throws jobs/output-in-use
+   * @throws jobs/output-in-use, pipeline/unfinished-run
    */
   async start(request: JobRequest, mayResume = false): Promise<JobInfo> {
     this.#assertOutputFree(request);
+    // Asked now, while there is a person to answer; the worker asks again when its turn comes.
+    if (!mayResume) assertNoRun(request);
     const id = newId();
     const record = await JobRecord.create(this.folder, id);
     const info: JobInfo = {
@@ -319,6 +323,15 @@ const layerFilePath = (folder: string, layer: number): string =>
   join(folder, `layer-${String(layer).padStart(5, "0")}.safetensors`);
 const heatmapPath = (folder: string, layer: number): string =>
   layerFilePath(join(folder, "heatmaps"), layer);
+
+/** @throws pipeline/unfinished-run */
+function assertNoRun(request: JobRequest): void {
+  const out = outputOf(request);
+  if (out === null) return;
+  const target = resolve(out);
+  const work = join(dirname(target), ".denoise-rotator", basename(target));
+  if (existsSync(join(work, "run.json"))) throw unfinishedRun(work);
+}
 
 const finishedOutputOf = ({ result }: JobInfo): string | null =>
   result?.kind === "prune" ? result.output : null;

@@ -9,6 +9,8 @@ import { diagonalOf } from "./linalg/index.ts";
 export interface HessianAccumulator {
   /** Adds the inputs of one batch, `[tokens, in]`. */
   add(x: tf.Tensor2D): void;
+  /** Resolves when all that was added so far is computed. */
+  computed(): Promise<void>;
   /** The Hessian `[in, in]`, handed over to the caller; the accumulator is at its end. */
   take(): tf.Tensor2D;
   /** Does nothing after {@link take}. */
@@ -31,6 +33,14 @@ export function createAccumulator(inputs: number, sequences: number): HessianAcc
     add(x) {
       const before = open();
       sum = tf.tidy(() => tf.keep(addGram(before, tf.mul(x, scale))));
+    },
+    async computed() {
+      const entry = tf.slice(open(), [0, 0], [1, 1]);
+      try {
+        await entry.data();
+      } finally {
+        entry.dispose();
+      }
     },
     take() {
       const result = open();

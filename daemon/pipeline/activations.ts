@@ -6,7 +6,7 @@
  */
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { hostArray, uploaded } from "../backend/index.ts";
+import { hostArray, uploaded, type HostArray } from "../backend/index.ts";
 import { expectArray, outputError, readFully, writeFully } from "../checkpoint/index.ts";
 
 export interface StreamShape {
@@ -215,10 +215,7 @@ export async function eachStreamed(
 ): Promise<void> {
   const { windows } = stream.shape;
   const length = Math.min(perBatch, windows) * floatsPerWindow(stream.shape);
-  const arrays = Array.from({ length: ARRAYS }, () => ({
-    host: hostArray(length),
-    free: Promise.resolve(),
-  }));
+  const arrays: { readonly host: HostArray; free: Promise<void> }[] = [];
   const arrayOf = (from: number) => arrays[(from / perBatch) % ARRAYS];
   const readAt = (from: number): Promise<Float32Array> | null => {
     const array = arrayOf(from);
@@ -230,8 +227,12 @@ export async function eachStreamed(
     reading.catch(() => undefined);
     return reading;
   };
-  let next = readAt(0);
+  let next: Promise<Float32Array> | null = null;
   try {
+    for (let i = 0; i < ARRAYS; i++) {
+      arrays.push({ host: hostArray(length), free: Promise.resolve() });
+    }
+    next = readAt(0);
     await eachBatch(windows, perBatch, signal, async (from, count) => {
       const values = await next;
       next = readAt(from + count);
@@ -239,13 +240,12 @@ export async function eachStreamed(
       const array = arrayOf(from);
       if (!array) return;
       array.free = uploaded();
-      // A device that failed tells so to the next read, or below.
+      // A device that failed tells so to the next read.
       array.free.catch(() => undefined);
     });
   } finally {
     // The file is not closed, and no array given back, under a read or a copy.
-    await next?.catch(() => undefined);
-    await uploaded();
+    await Promise.allSettled([next, uploaded()]);
     for (const { host } of arrays) host.release();
   }
 }

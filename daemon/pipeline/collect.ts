@@ -1,6 +1,13 @@
 /** Running calibration windows through one layer: to see the inputs of its matrices, or to pass the stream on. */
 import * as tf from "@tensorflow/tfjs-core";
-import { batchesInFlight, gpuCount, hostArray, onGpu, readInto } from "../backend/index.ts";
+import {
+  batchesInFlight,
+  gpuCount,
+  hostArray,
+  onGpu,
+  readInto,
+  type HostArray,
+} from "../backend/index.ts";
 import { createAccumulator, isFiniteHessian, type HessianAccumulator } from "../method/index.ts";
 import {
   decoderLayer,
@@ -45,14 +52,21 @@ export async function collectHessians<K extends InputKind>(
     kinds.map((kind) => [kind, createAccumulator(inputSize(kind, shape), windows)] as const);
   const sums = eachGpu(() => new Map<K, HessianAccumulator>(create()));
   const stopAfter = INPUT_KINDS.findLast((kind) => kinds.includes(kind as K));
+  // A device that is handed batch after batch would hold them all.
+  const underWay: Promise<void>[] = [];
   try {
-    await overWindows(stream, pass, ({ x, gpu, done }) => {
-      const see = (kind: InputKind, input: tf.Tensor2D) => sums[gpu]?.get(kind as K)?.add(input);
-      onGpu(gpu, () => {
+    await overWindows(stream, pass, async ({ x, gpu, done }) => {
+      const own = sums[gpu];
+      const see = (kind: InputKind, input: tf.Tensor2D) => own?.get(kind as K)?.add(input);
+      const computed = onGpu(gpu, () => {
         decoderLayer(x, layer, index, context, { see, stopAfter }).dispose();
+        return stopAfter && own?.get(stopAfter as K)?.computed();
       });
+      // Awaited in its turn, or never where the work stops before.
+      computed?.catch(() => undefined);
+      underWay.push(computed ?? Promise.resolve());
+      if (underWay.length === batchesInFlight()) await underWay.shift();
       onProgress?.(done);
-      return Promise.resolve();
     });
     const hessians = {} as Record<K, tf.Tensor2D>;
     for (const kind of kinds) {
@@ -92,10 +106,7 @@ export async function propagate(
   const { seqLen, d } = stream.shape;
   const checks = eachGpu(() => createFiniteCheck(index));
   const inFlight = batchesInFlight();
-  // One more than are under way: the oldest is still being written.
-  const arrays = Array.from({ length: inFlight + 1 }, () =>
-    hostArray(batchOf(stream, context) * seqLen * d),
-  );
+  const arrays: HostArray[] = [];
   const underWay: Passed[] = [];
   const passOn = async (oldest: Passed | undefined): Promise<void> => {
     if (oldest === undefined) return;
@@ -106,6 +117,10 @@ export async function propagate(
   };
   let started = 0;
   try {
+    // One more than are under way: the oldest is still being written.
+    for (let i = 0; i <= inFlight; i++) {
+      arrays.push(hostArray(batchOf(stream, context) * seqLen * d));
+    }
     await overWindows(stream, pass, async ({ x, gpu, from, done }) => {
       const out = onGpu(gpu, () => {
         const result = decoderLayer(x, layer, index, context, { see });

@@ -88,41 +88,55 @@ export async function finishLayer(
   });
   const pictures = taken.finish();
 
+  learned.metrics.used(i);
+
   // Never more than one layer is on its way to the disk.
   await boundary.settled;
   const stream = await passOn(run, i, boundary.stream, pruned.layer);
-  const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned.layer);
-  disposeLayer(pruned.layer);
-  const report = layerReport(run, i, { before, after: { figures, pictures } }, learned);
-  const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
-  const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
-  const file = await layerFile(pruned.stored, rotation, selfTest, { report, fallbacks });
-  const settled = settle(run, i, { input: boundary.stream, output: stream, learned, file }).then(
-    () => {
+  try {
+    const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned.layer);
+    disposeLayer(pruned.layer);
+    const report = layerReport(run, i, { before, after: { figures, pictures } }, learned);
+    const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
+    const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
+    const file = await layerFile(pruned.stored, rotation, selfTest, { report, fallbacks });
+    const streams = { input: boundary.stream, output: stream };
+    const settled = settle(run, i, file, streams, learned).then(() => {
       run.listener({ type: "layer", report });
-    },
-  );
-  // Its failure is told where it is waited for.
-  settled.catch(() => undefined);
-  boundary.basis?.dispose();
-  const basis = recipe.rotation.kind === "none" ? null : rotation.r1.clone();
-  return { stream, basis, selfTest, settled };
+    });
+    // Its failure is told where it is waited for.
+    settled.catch(() => undefined);
+    boundary.basis?.dispose();
+    const basis = recipe.rotation.kind === "none" ? null : rotation.r1.clone();
+    return { stream, basis, selfTest, settled };
+  } catch (error) {
+    // Its file may still be on its way to the disk, which must not go on behind the run's lock.
+    await stream?.close();
+    throw error;
+  }
 }
 
-interface Settling {
+interface Streams {
   readonly input: StreamReader | null;
   readonly output: StreamReader | null;
-  readonly learned: ScopeRotation;
-  readonly file: UnwrittenLayer;
 }
 
 /** Everything of layer `i` to the disk, then away with what it was made from. */
-async function settle(run: Run, i: number, { input, output, learned, file }: Settling) {
-  await output?.durable;
-  await file.write(run.work.layer(i));
+async function settle(
+  run: Run,
+  i: number,
+  file: UnwrittenLayer,
+  { input, output }: Streams,
+  learned: ScopeRotation,
+): Promise<void> {
+  try {
+    await output?.durable;
+    await file.write(run.work.layer(i));
+  } finally {
+    await input?.close();
+  }
   // Only now: a run killed before this line begins layer i again, from its own stream and metric.
   await learned.metrics.drop(i);
-  await input?.close();
   await rm(run.work.stream(i), { force: true });
   // The layer as it was stored.
   releaseArrays(2 * layerElements(run.model.config.shape));

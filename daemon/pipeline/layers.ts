@@ -72,12 +72,14 @@ async function enter(
   i: number,
 ): Promise<Boundary> {
   if (i === 0) {
-    return {
-      stream: await calibrationStream(run, windows, 0),
-      basis: null,
-      selfTest: await startSelfTest(run.model, selfTestIds(run.model, windows?.[0] ?? null)),
-      settled: Promise.resolve(),
-    };
+    const stream = await calibrationStream(run, windows, 0);
+    try {
+      const selfTest = await startSelfTest(run.model, selfTestIds(run.model, windows?.[0] ?? null));
+      return { stream, basis: null, selfTest, settled: Promise.resolve() };
+    } catch (error) {
+      await stream?.close();
+      throw error;
+    }
   }
   const file = await openLayerFile(run.work.layer(i - 1));
   const rotation = await file.readRotation();

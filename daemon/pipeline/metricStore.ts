@@ -15,7 +15,9 @@ export interface MetricStore {
   /** The caller gives it back with {@link release}. */
   load(layer: number): Promise<LayerMetric>;
   release(metric: LayerMetric): void;
-  /** Forgets a layer that is finished. */
+  /** A layer needs it no more: it leaves the device. What a resumed run would need stays on disk. */
+  used(layer: number): void;
+  /** Forgets a layer that is finished and on disk. */
   drop(layer: number): Promise<void>;
 }
 
@@ -33,12 +35,12 @@ export function memoryStore(): MetricStore {
         : Promise.reject(new RangeError(`no metric of layer ${layer}`));
     },
     release: () => undefined,
-    drop(layer) {
+    used(layer) {
       const metric = held.get(layer);
       if (metric) disposeMetric(metric);
       held.delete(layer);
-      return Promise.resolve();
     },
+    drop: () => Promise.resolve(),
   };
 }
 
@@ -53,6 +55,7 @@ export function fileStore(pathOf: (layer: number) => string): MetricStore {
     },
     load: (layer) => readMetric(pathOf(layer)),
     release: disposeMetric,
+    used: () => undefined,
     drop: (layer) => rm(pathOf(layer), { force: true }),
   };
 }

@@ -173,8 +173,8 @@ interface Waiting extends WorkDone {
 export type PruneParams = RecipeSource &
   Waiting & {
     /**
-     * Go on with an unfinished run of the same output that is in no job, e.g. one of the command line (without it:
-     * `pipeline/unfinished-run`).
+     * Go on with an unfinished run of the same output, of a job that was stopped or of the command line (without it:
+     * `pipeline/unfinished-run`, and nothing is queued).
      */
     readonly resume?: boolean;
   };

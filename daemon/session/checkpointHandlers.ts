@@ -10,6 +10,7 @@ import { inspect, readMatrixTile, readTile, valueHistogram } from "../tiles/inde
 import type { Context } from "./context.ts";
 import * as params from "./params.ts";
 import { handle, type Call } from "./requests.ts";
+import { withNotes } from "./words.ts";
 
 export function handleCheckpoints(connection: Connection, context: Context): void {
   const { helper, checkpoints, jobs } = context;
@@ -25,7 +26,7 @@ export function handleCheckpoints(connection: Connection, context: Context): voi
   }));
   handle(connection, PLAN, params.plan, (source, call) =>
     withProgress(call, "Planning", async () =>
-      helper.ask("plan", pruneOptions(await readRecipe(source)), call.signal),
+      withNotes(await helper.ask("plan", pruneOptions(await readRecipe(source)), call.signal)),
     ),
   );
 

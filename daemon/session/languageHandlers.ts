@@ -4,6 +4,7 @@ import { TextDocument } from "vscode-languageserver-textdocument";
 import { DenoiseError } from "../errors.ts";
 import { complete, diagnose, hover, lenses, type Engine } from "../language/index.ts";
 import type { Context } from "./context.ts";
+import { editorWords } from "./words.ts";
 
 /** After the last key stroke; a plan takes some tenths of a second. */
 const DIAGNOSE_AFTER_MS = 300;
@@ -30,7 +31,9 @@ export function handleLanguage(connection: Connection, { helper }: Context): () 
     const timer = setTimeout(() => {
       void diagnose(document, engine, signal)
         .then((diagnostics) => {
-          if (!signal.aborted) void connection.sendDiagnostics({ uri, version, diagnostics });
+          if (signal.aborted) return;
+          const told = diagnostics.map((one) => ({ ...one, message: editorWords(one.message) }));
+          void connection.sendDiagnostics({ uri, version, diagnostics: told });
         })
         .catch((error: unknown) => {
           // A newer version of the document is being looked at, or the planner went away: nothing to tell here.

@@ -13,6 +13,7 @@ import { z } from "zod";
 import { DenoiseError } from "../errors.ts";
 import { ERROR, type ErrorData } from "../protocol/errors.ts";
 import type { RequestType } from "../protocol/message.ts";
+import { editorWords } from "./words.ts";
 
 export interface Call {
   readonly signal: AbortSignal;
@@ -50,7 +51,7 @@ export function handle<P, R>(
 function errorResponse(error: unknown, signal: AbortSignal): ResponseError<ErrorData> {
   if (error instanceof DenoiseError) {
     const { code, kind, message } = error;
-    return new ResponseError(ERROR[kind], message, { code, kind });
+    return new ResponseError(ERROR[kind], editorWords(message), { code, kind });
   }
   if (signal.aborted) {
     const data = { code: "daemon/cancelled", kind: "cancelled" } as const;

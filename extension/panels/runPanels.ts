@@ -2,7 +2,7 @@
  * Panels of runs: one for each page and run, beside what is being edited. A panel that is asked for again is brought to
  * the front; one that was open when the window closed is bound again from its page's state.
  */
-import { commands, ViewColumn, window, type Webview, type WebviewPanel } from "vscode";
+import { commands, Uri, ViewColumn, window, type Webview, type WebviewPanel } from "vscode";
 import {
   panelState,
   type HostMessage,
@@ -15,6 +15,7 @@ import type { Disposable } from "../disposable.ts";
 import type { Host } from "../host.ts";
 import { runAnswers } from "./answers.ts";
 import { jobView, runUpdates } from "./convert.ts";
+import { Handover } from "./handover.ts";
 import { pageOptions } from "./pageOptions.ts";
 import { connectPage } from "./page.ts";
 import { saveFile } from "./saveFile.ts";
@@ -32,7 +33,7 @@ const TITLES: Readonly<Record<RunViewName, string>> = {
 
 interface Bound {
   readonly panel: WebviewPanel;
-  show(at: MatrixId | null): void;
+  readonly at: Handover<MatrixId>;
 }
 
 export class RunPanels implements Disposable {
@@ -54,13 +55,13 @@ export class RunPanels implements Disposable {
   open(view: RunViewName, source: RunSource, at: MatrixId | null, beside = true): void {
     const known = this.#panels.get(keyOf(view, source));
     if (known !== undefined) {
-      known.show(at);
+      if (at !== null) known.at.give(at);
       known.panel.reveal(undefined, false);
       return;
     }
     const panel = window.createWebviewPanel(
       viewType(view),
-      this.#title(view, source),
+      this.#title(view, source) ?? TITLES[view],
       { viewColumn: beside ? ViewColumn.Beside : ViewColumn.Active, preserveFocus: false },
       pageOptions(this.host.context.extensionUri),
     );
@@ -72,45 +73,56 @@ export class RunPanels implements Disposable {
   }
 
   #bind(panel: WebviewPanel, view: RunViewName, source: RunSource, first: MatrixId | null): void {
-    const { client } = this.host;
-    const key = keyOf(view, source);
-    let at = first;
-    const show = (): void => {
-      session.post({ type: "show", title: this.#runTitle(source), at, source });
+    const { client, context } = this.host;
+    const { extensionUri } = context;
+    const at = new Handover<MatrixId>((next) => {
+      session.post({
+        type: "show",
+        title: this.#runTitle(source) ?? TITLES[view],
+        at: next,
+        source,
+      });
+    }, first);
+    panel.webview.options = pageOptions(extensionUri);
+    panel.iconPath = {
+      light: Uri.joinPath(extensionUri, "media", "tab-light.svg"),
+      dark: Uri.joinPath(extensionUri, "media", "tab-dark.svg"),
     };
-    panel.title = this.#title(view, source);
-    panel.webview.options = pageOptions(this.host.context.extensionUri);
+    // A restored panel is there before the daemon has told what its run is called: it keeps the title it had.
+    const named = (): void => {
+      const title = this.#title(view, source);
+      if (title !== null && title !== panel.title) panel.title = title;
+    };
+    named();
     const session = connectPage(panel.webview, runAnswers(client, source), (message) => {
-      if (message.type === "ready") show();
+      if (message.type === "ready") at.ready();
       else this.#act(message, source);
     });
-    const following = "job" in source ? this.#follow(source.job, session.post) : [];
-    this.#panels.set(key, {
-      panel,
-      show(next) {
-        if (next === null) return;
-        at = next;
-        show();
-        // Only once: over a reload the page knows better where it was.
-        at = null;
-      },
-    });
+    const bound = [
+      session,
+      panel.onDidChangeViewState(() => {
+        if (!panel.visible) at.gone();
+      }),
+      ...("job" in source ? this.#follow(source.job, session.post, named) : []),
+    ];
+    const key = keyOf(view, source);
+    this.#panels.set(key, { panel, at });
     panel.onDidDispose(() => {
       this.#panels.delete(key);
-      session.dispose();
-      for (const one of following) one.dispose();
+      for (const one of bound) one.dispose();
     });
     panel.webview.html = this.html(panel.webview, view, panel.title);
   }
 
   /** What happens to a job goes to its page. */
-  #follow(id: string, post: (message: HostMessage) => void): Disposable[] {
+  #follow(id: string, post: (message: HostMessage) => void, named: () => void): Disposable[] {
     const { runs } = this.host;
     let present = runs.get(id) !== undefined;
     return [
       runs.onChange((job) => {
         if (job?.id === id) {
           present = true;
+          named();
           post({ type: "job", job: jobView(job) });
         } else if (job === null && present && runs.get(id) === undefined) {
           present = false;
@@ -123,6 +135,7 @@ export class RunPanels implements Disposable {
         post(updates === null ? { type: "stale" } : { type: "updates", updates });
       }),
       runs.onAttached(() => {
+        named();
         post({ type: "stale" });
       }),
     ];
@@ -149,12 +162,14 @@ export class RunPanels implements Disposable {
     }
   }
 
-  #title(view: RunViewName, source: RunSource): string {
-    return `${TITLES[view]}: ${this.#runTitle(source)}`;
+  #title(view: RunViewName, source: RunSource): string | null {
+    const run = this.#runTitle(source);
+    return run === null ? null : `${TITLES[view]}: ${run}`;
   }
 
-  #runTitle(source: RunSource): string {
-    if ("job" in source) return this.host.runs.get(source.job)?.title ?? source.job;
+  /** Null: the daemon has not told. */
+  #runTitle(source: RunSource): string | null {
+    if ("job" in source) return this.host.runs.get(source.job)?.title ?? null;
     return source.output.split(/[\\/]/).findLast((part) => part !== "") ?? source.output;
   }
 }

@@ -4,44 +4,49 @@ import { existsSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Host } from "../host.ts";
 import { checkpointAnswers } from "./answers.ts";
-import { connectPage, type ConnectedPage } from "./page.ts";
+import { Handover } from "./handover.ts";
+import { connectPage } from "./page.ts";
 import { pageOptions } from "./pageOptions.ts";
 import type { PageHtml } from "./runPanels.ts";
 import { saveFile } from "./saveFile.ts";
 import { SAFETENSORS_VIEW } from "./views.ts";
 
-/** Tensors that a page should select, by document: asked for before the page is there. */
+/** Tensors that are asked for before their editor is there, by document. */
 const asked = new Map<string, string>();
-const pages = new Map<string, ConnectedPage>();
+/** Of the editors that are open, the last of each document. */
+const choices = new Map<string, Handover<string>>();
 
 /** @param checkpoint a file, or a folder with a checkpoint in it */
 export async function openTensors(checkpoint: string, tensor?: string): Promise<void> {
   const uri = Uri.file(fileOf(checkpoint));
   if (tensor !== undefined) asked.set(uri.fsPath, tensor);
-  const page = pages.get(uri.fsPath);
   await commands.executeCommand("vscode.openWith", uri, SAFETENSORS_VIEW);
-  if (page !== undefined) reveal(page, uri);
+  // A new editor has taken it; one that was open has not.
+  const choice = choices.get(uri.fsPath);
+  if (choice !== undefined && tensor !== undefined && asked.delete(uri.fsPath)) choice.give(tensor);
 }
 
 /** Fills the editor of `uri`. */
 export function showTensors(host: Host, html: PageHtml, uri: Uri, panel: WebviewPanel): void {
+  const title = basename(uri.fsPath);
   panel.webview.options = pageOptions(host.context.extensionUri);
+  const choice = new Handover<string>((tensor) => {
+    page.post({ type: "show", title, at: null, tensor, source: null });
+  }, asked.get(uri.fsPath));
+  asked.delete(uri.fsPath);
   const page = connectPage(panel.webview, checkpointAnswers(host.client, uri.fsPath), (message) => {
-    if (message.type === "ready") reveal(page, uri);
+    if (message.type === "ready") choice.ready();
     else if (message.type === "save") void saveFile(message);
   });
-  pages.set(uri.fsPath, page);
+  choices.set(uri.fsPath, choice);
+  panel.onDidChangeViewState(() => {
+    if (!panel.visible) choice.gone();
+  });
   panel.onDidDispose(() => {
-    if (pages.get(uri.fsPath) === page) pages.delete(uri.fsPath);
+    if (choices.get(uri.fsPath) === choice) choices.delete(uri.fsPath);
     page.dispose();
   });
-  panel.webview.html = html(panel.webview, "safetensors", basename(uri.fsPath));
-}
-
-function reveal(page: ConnectedPage, uri: Uri): void {
-  const tensor = asked.get(uri.fsPath) ?? null;
-  asked.delete(uri.fsPath);
-  page.post({ type: "show", title: basename(uri.fsPath), at: null, tensor, source: null });
+  panel.webview.html = html(panel.webview, "safetensors", title);
 }
 
 const INDEX = "model.safetensors.index.json";

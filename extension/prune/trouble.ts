@@ -4,7 +4,7 @@ import type { Trouble } from "../../webview/form/messages.ts";
 
 type Field = NonNullable<Trouble["field"]>;
 
-/** The engine's texts speak of the command line's options. */
+/** Where the daemon's words are not the form's. */
 const OWN_WORDS: Readonly<
   Record<string, { readonly field: Field | null; readonly message?: string }>
 > = {
@@ -39,7 +39,7 @@ function fieldOf(code: string, message: string): Field | null {
   if (code.startsWith("checkpoint/output-")) return "out";
   if (code.startsWith("backend/") || code === "pipeline/not-enough-memory") return "device";
   if (code.startsWith("text/") && !code.startsWith("text/tokenizer-")) return "calibration";
-  const option = /^--([a-z-]+):/.exec(message)?.[1];
+  const option = /^([a-zA-Z]+):/.exec(message)?.[1];
   return OPTION_FIELD[option ?? ""] ?? null;
 }
 

@@ -23,7 +23,8 @@ export function registerRuns(host: Host, panels: Panels): Runs {
   const tree = new RunTree(client, runs);
   const view = window.createTreeView("denoise-rotator.runs", { treeDataProvider: tree });
   const badge = () => {
-    const active = runs.all().filter(({ state }) => state === "running").length;
+    const active =
+      client.state === "lost" ? 0 : runs.all().filter(({ state }) => state === "running").length;
     view.badge = active > 0 ? { value: active, tooltip: `${active} running` } : undefined;
   };
   const parts: Disposable[] = [
@@ -31,11 +32,12 @@ export function registerRuns(host: Host, panels: Panels): Runs {
     tree,
     view,
     runs.onChange(badge),
+    client.onState(badge),
     // Runs of a machine that was restarted are known to the daemon only.
     view.onDidChangeVisibility(({ visible }) => {
       if (visible && client.state === "off") void client.start().catch(() => undefined);
     }),
-    ...showInStatusBar(runs),
+    ...showInStatusBar(client, runs),
     ...registerRunActions(host, panels, notifications),
   ];
   return {

@@ -1,14 +1,26 @@
-/** The status bar: what runs, where, and how far it is. Hidden while nothing runs. */
+/** The status bar: what runs, where, and how far it is, or that this is not known. Hidden while nothing runs. */
 import { StatusBarAlignment, window } from "vscode";
 import type { Disposable } from "../disposable.ts";
 import type { JobInfo } from "../../daemon/protocol.ts";
+import type { DaemonClient } from "../daemonClient.ts";
 import type { RunStore } from "./store.ts";
 import { percent, shortDevice, standing } from "./words.ts";
 
-export function showInStatusBar(runs: RunStore): Disposable[] {
+export function showInStatusBar(
+  client: Pick<DaemonClient, "state" | "onState">,
+  runs: RunStore,
+): Disposable[] {
   const item = window.createStatusBarItem("denoise-rotator.run", StatusBarAlignment.Left, 10);
   item.name = "DenoiseRotator Run";
   const draw = () => {
+    if (client.state === "lost") {
+      item.text = "$(debug-disconnect) DenoiseRotator: Disconnected";
+      item.tooltip = "The daemon is not there: what its runs do is not known. Click to connect.";
+      item.accessibilityInformation = { label: "DenoiseRotator: disconnected. Connect" };
+      item.command = "denoise-rotator.reconnect";
+      item.show();
+      return;
+    }
     const active = runs.all().filter(({ state }) => state === "running" || state === "queued");
     const job = active.find(({ state }) => state === "running") ?? active[0];
     if (!job) {
@@ -27,7 +39,7 @@ export function showInStatusBar(runs: RunStore): Disposable[] {
     item.show();
   };
   draw();
-  return [item, runs.onChange(draw)];
+  return [item, runs.onChange(draw), client.onState(draw)];
 }
 
 function brief({ state, progress, device }: JobInfo): string {

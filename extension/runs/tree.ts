@@ -14,7 +14,11 @@ import type { DaemonClient } from "../daemonClient.ts";
 import type { RunStore } from "./store.ts";
 import { duration, stageText, standing, STATE_WORD } from "./words.ts";
 
-export type Node = RunNode | LayerNode | RemarkNode;
+export type Node = OfflineNode | RunNode | LayerNode | RemarkNode;
+/** Above the runs where the daemon is not there. */
+interface OfflineNode {
+  readonly type: "offline";
+}
 export interface RunNode {
   readonly type: "run";
   readonly id: string;
@@ -49,6 +53,7 @@ export class RunTree implements TreeDataProvider<Node>, Disposable {
   readonly #nodes = new Map<string, RunNode>();
   readonly #layers = new Map<string, Map<number, LayerSummary>>();
   readonly #stale = new Set<string>();
+  readonly #offline: OfflineNode = { type: "offline" };
   readonly #listeners: Disposable[];
   #all = false;
   #timer: NodeJS.Timeout | undefined;
@@ -66,6 +71,9 @@ export class RunTree implements TreeDataProvider<Node>, Disposable {
         const moved = job === null || states.get(job.id) !== job.state;
         if (job) states.set(job.id, job.state);
         this.#redraw(moved ? null : job.id);
+      }),
+      client.onState(() => {
+        this.#redraw(null);
       }),
       runs.onAttached(() => {
         this.#layers.clear();
@@ -87,15 +95,17 @@ export class RunTree implements TreeDataProvider<Node>, Disposable {
   }
 
   getParent(node: Node): Node | undefined {
-    return node.type === "run" ? undefined : this.#node(node.job);
+    return node.type === "run" || node.type === "offline" ? undefined : this.#node(node.job);
   }
 
   getTreeItem(node: Node): TreeItem {
     switch (node.type) {
       case "run": {
         const job = this.runs.get(node.id);
-        return job ? runItem(job) : new TreeItem("");
+        return job ? runItem(job, this.client.state !== "lost") : new TreeItem("");
       }
+      case "offline":
+        return offlineItem();
       case "layer":
         return layerItem(node);
       case "remark": {
@@ -115,12 +125,13 @@ export class RunTree implements TreeDataProvider<Node>, Disposable {
     this.#redraws.dispose();
   }
 
-  #roots(): RunNode[] {
+  #roots(): Node[] {
     const order = (job: JobInfo) => ORDER.indexOf(job.state);
-    return this.runs
+    const nodes = this.runs
       .all()
       .toSorted((a, b) => order(a) - order(b))
       .map(({ id }) => this.#node(id));
+    return this.client.state === "lost" ? [this.#offline, ...nodes] : nodes;
   }
 
   /** The same object for the same run: VS Code keeps what is expanded by it. */
@@ -145,7 +156,7 @@ export class RunTree implements TreeDataProvider<Node>, Disposable {
     });
     const errors = job.error ? [remark(job.error.message, "error", "errorForeground")] : [];
     const running =
-      job.state === "running" && job.progress
+      job.state === "running" && job.progress && this.client.state !== "lost"
         ? [remark(stageText(job.progress), "loading~spin")]
         : [];
     return [...errors, ...nodes, ...running];
@@ -172,8 +183,22 @@ export class RunTree implements TreeDataProvider<Node>, Disposable {
   }
 }
 
-function runItem(job: JobInfo): TreeItem {
+function offlineItem(): TreeItem {
+  const item = new TreeItem("Disconnected");
+  item.description = "Click to connect";
+  item.iconPath = new ThemeIcon("debug-disconnect", new ThemeColor("list.warningForeground"));
+  item.tooltip = "The daemon is not there: what its runs do is not known.";
+  item.accessibilityInformation = { label: "Disconnected from the daemon. Connect" };
+  item.contextValue = "offline";
+  item.command = { title: "Connect", command: "denoise-rotator.reconnect" };
+  return item;
+}
+
+/** @param connected where not, an active run is shown as it was when it was last heard of */
+function runItem(job: JobInfo, connected: boolean): TreeItem {
   const { state, request, title } = job;
+  const known = connected || (state !== "running" && state !== "queued");
+  const stands = known ? standing(job) : `last heard: ${standing(job)}`;
   const open =
     request.kind === "evaluate"
       ? TreeItemCollapsibleState.None
@@ -183,11 +208,11 @@ function runItem(job: JobInfo): TreeItem {
     state === "running" && request.kind === "prune" ? TreeItemCollapsibleState.Expanded : open,
   );
   item.id = job.id;
-  item.description = standing(job);
-  item.iconPath = ICON[state];
+  item.description = stands;
+  item.iconPath = known ? ICON[state] : new ThemeIcon("question");
   item.contextValue = contextOf(job);
   item.tooltip = tooltip(job);
-  item.accessibilityInformation = { label: `${title}, ${STATE_WORD[state]}, ${standing(job)}` };
+  item.accessibilityInformation = { label: `${title}, ${known ? STATE_WORD[state] : "Unknown"}, ${stands}` };
   item.command = {
     title: "Open Run",
     command: "denoise-rotator.openRun",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CancellationTokenSource, ProgressType } from "vscode-jsonrpc/node";
 import {
+  ATTACH,
   CANCEL,
   DETAIL,
   ERROR,
@@ -151,6 +152,21 @@ describe.skipIf(!reportBuilt)(
       expect(done).toMatchObject({ state: "done", attempt: 3 });
       expect((await weights("stopped")).equals(await weights("whole"))).toBe(true);
       expect((await client.ask(LOG, { id })).text).toBeTypeOf("string");
+    });
+
+    test("pruning again after a cancel is refused at once, and continues where that is asked for", async () => {
+      const recipe = data.recipe("again");
+      const first = await client.ask(PRUNE, { recipe });
+      await client.told(first.id, isLayer);
+      await client.ask(CANCEL, { id: first.id });
+      const before = (await client.ask(ATTACH, {})).jobs.length;
+      await expect(client.ask(PRUNE, { recipe })).rejects.toMatchObject({
+        code: ERROR.usage,
+        data: { code: "pipeline/unfinished-run" },
+      });
+      expect((await client.ask(ATTACH, {})).jobs).toHaveLength(before);
+      const done = await client.ask(PRUNE, { recipe, resume: true, wait: true });
+      expect(done).toMatchObject({ state: "done", attempt: 1 });
     });
 
     test("what waits for the device can be cancelled before it starts", async () => {

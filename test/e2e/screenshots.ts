@@ -95,10 +95,10 @@ try {
     [
       "welcome",
       async () => {
+        await workbench.command("View: Toggle Primary Side Bar Visibility");
         await workbench.command("Welcome: Open Walkthrough...");
         await workbench.pick("Make a language model sparse");
-        await workbench.page.getByText("Prune it").first().click();
-        await workbench.command("View: Toggle Primary Side Bar Visibility");
+        await page.getByText("See what the rotation did").first().click();
       },
     ],
   ];

@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { format } from "node:util";
 import type { Browser, FrameLocator, Locator, Page } from "playwright-core";
+import { findDaemon } from "../../daemon/connect.ts";
+import { endProcess } from "../daemon/harness.ts";
 import { launch } from "../webview/browser.ts";
 
 /** Tests, benchmarks and screenshots are all started from there, wherever they are bundled to. */
@@ -273,15 +275,14 @@ export class Workbench {
   async close(): Promise<void> {
     await this.#browser?.close();
     this.#browser = null;
-    this.#server?.kill("SIGTERM");
-    const { highestSeat } = await import("../../daemon/instance/index.ts");
-    const pid = (await highestSeat(this.home))?.record?.pid;
-    if (pid !== undefined) {
-      try {
-        process.kill(pid, "SIGTERM");
-      } catch {
-        // It ended by itself.
-      }
+    const server = this.#server;
+    if (server?.pid !== undefined) await endProcess(server.pid, "SIGTERM");
+    // The extension host outlives its server for a moment, and would start the daemon again; and what still runs would
+    // write into the folder while it is being removed.
+    for (let looks = 0; looks < 4; looks++) {
+      const daemon = await findDaemon(this.home);
+      if (daemon) await endProcess(daemon.pid, "SIGTERM");
+      await new Promise((resolve) => setTimeout(resolve, 500));
     }
     await rm(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }

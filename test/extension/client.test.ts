@@ -24,6 +24,9 @@ afterEach(() => {
 class Daemons {
   running = false;
   startable = true;
+  /** What the first request on a new connection fails with. */
+  refusal: Error | null = null;
+  disposed = 0;
   readonly made: Parameters<Connect>[0][] = [];
   readonly client = new ReconnectingClient(
     (options) => {
@@ -34,13 +37,16 @@ class Daemons {
       return Promise.resolve(this.#connection());
     },
     JOB_NOTIFICATIONS,
-    () => Promise.resolve(),
+    () => (this.refusal ? Promise.reject(this.refusal) : Promise.resolve()),
   );
 
   #connection(): Connected {
     return {
       sendRequest: <R>(method: string) => Promise.resolve(method as R),
-      dispose: () => Promise.resolve(),
+      dispose: () => {
+        this.disposed++;
+        return Promise.resolve();
+      },
     };
   }
 
@@ -100,12 +106,33 @@ describe("the client", () => {
 
   test("a daemon that falls over again and again is not started for ever", async () => {
     const daemons = new Daemons();
+    const told: string[] = [];
+    daemons.client.onLost(({ code }) => told.push(code));
     await daemons.client.start();
     for (let n = 0; n < 20; n++) {
       daemons.crash();
       await vi.advanceTimersByTimeAsync(10_000);
     }
     expect(daemons.made.length).toBeLessThan(10);
+    expect([told, daemons.client.state]).toEqual([["daemon/keeps-ending"], "lost"]);
+  });
+
+  test("a connection that cannot be used is closed", async () => {
+    const daemons = new Daemons();
+    daemons.refusal = new Error("no such method");
+    await expect(daemons.client.start()).rejects.toMatchObject({ message: "no such method" });
+    expect([daemons.disposed, daemons.client.state]).toEqual([1, "lost"]);
+  });
+
+  test("an older connection that closes late does not take the newer one with it", async () => {
+    const daemons = new Daemons();
+    daemons.refusal = new Error("no such method");
+    await expect(daemons.client.start()).rejects.toThrow();
+    daemons.refusal = null;
+    await daemons.client.start();
+    daemons.made[0]?.onClose();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([daemons.client.state, daemons.made.length]).toEqual(["ready", 2]);
   });
 });
 

@@ -21,6 +21,23 @@ export class ThemeIcon {
     readonly color?: ThemeColor,
   ) {}
 }
+export class TreeItem {
+  constructor(
+    readonly label: string,
+    readonly collapsibleState?: number,
+  ) {}
+}
+export const TreeItemCollapsibleState = { None: 0, Collapsed: 1, Expanded: 2 };
+export class MarkdownString {
+  value = "";
+  appendMarkdown(text: string): void {
+    this.value += text;
+  }
+  appendText(text: string): void {
+    this.value += text;
+  }
+}
+export const StatusBarAlignment = { Left: 1, Right: 2 };
 export const Uri = {};
 export const window = {};
 export const workspace = {};

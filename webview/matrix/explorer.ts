@@ -110,6 +110,12 @@ export class Explorer<Kind extends string> {
     this.#resize.observe(this.element);
   }
 
+  /** Asks again for what failed. */
+  retry(): void {
+    this.#store.retry();
+    this.options.onTiles(this.#store);
+  }
+
   /** Zooms about a point of the plot; about the cross-hair, else the middle, where none is given. */
   zoom(factor: number, at?: { readonly x: number; readonly y: number }): void {
     const middle = { x: this.#size.width / 2, y: this.#size.height / 2 };

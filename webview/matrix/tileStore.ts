@@ -49,6 +49,11 @@ export class TileStore<Kind extends string> {
     return undefined;
   }
 
+  /** The first failure of all. */
+  get failed(): Error | undefined {
+    return this.#failures.values().next().value;
+  }
+
   /** From now on these, most urgent first, and no others. */
   want(tiles: readonly WantedTile<Kind>[]): void {
     this.#wanted = tiles;

@@ -14,6 +14,8 @@ export interface MatrixPage {
   /** Called once, when there is a matrix to show; the elements are the page's content. */
   readonly build: (picker: MatrixPicker) => readonly Node[];
   readonly show: (matrix: MatrixReport, id: MatrixId, run: RunView) => void;
+  /** The run was asked for anew: what failed before may be had now. */
+  readonly retry?: () => void;
   /** Keeps the choice. */
   readonly save: (id: MatrixId) => void;
 }
@@ -45,10 +47,11 @@ export function runMatrixPage(
         store.load();
       });
     },
-    changed(run) {
+    changed(run, previous) {
       frame.title(run.title);
       if (shown !== null) {
         picker?.update(run, shown);
+        if (previous === null) page.retry?.();
         return;
       }
       const first = startingMatrix(run, asked);

@@ -41,6 +41,7 @@ export class CudaTensorBackend
 {
   private readonly data: tf.DataStorage<Data>;
   private current: CudaDevice;
+  private disposed = false;
   /** Page-locked arrays that are in use, by their memory. */
   private readonly hosts = new Map<ArrayBufferLike, Pinned>();
 
@@ -102,7 +103,12 @@ export class CudaTensorBackend
   }
 
   hostArray(elements: number): HostArray {
-    const memory = this.gpus[0].hostMemory(elements * Float32Array.BYTES_PER_ELEMENT);
+    const bytes = elements * Float32Array.BYTES_PER_ELEMENT;
+    const memory = bytes === 0 ? undefined : this.gpus[0].hostMemory(bytes);
+    // What is not page-locked goes through the rings: slower, and as right.
+    if (memory === undefined) {
+      return { values: new Float32Array(elements), release: () => undefined };
+    }
     const { buffer } = memory.bytes;
     this.hosts.set(buffer, memory);
     return {
@@ -179,7 +185,10 @@ export class CudaTensorBackend
     return EPSILON;
   }
 
+  /** TensorFlow.js calls it when the backend is removed; once is enough. */
   override dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
     for (const memory of this.hosts.values()) this.gpus[0].releaseHost(memory);
     this.hosts.clear();
     for (const gpu of this.gpus) gpu.dispose();

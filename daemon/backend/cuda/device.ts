@@ -113,7 +113,7 @@ export class CudaDevice implements CudaRuntime {
     this.driver = driver;
     this.enter();
     this.precision = options.precision;
-    this.gpu = describeGpu(driver, device);
+    this.gpu = gpuInfo(driver, device);
     const [stream, upload, download] = [0, 1, 2].map(() => driver.createStream()) as [
       Handle,
       Handle,
@@ -153,6 +153,8 @@ export class CudaDevice implements CudaRuntime {
   }
 
   launch({ program, entry, grid, block, sharedBytes = 0, args }: Launch): void {
+    // The driver takes a launch without blocks for a mistake; of an empty tensor there is nothing to compute.
+    if (grid.includes(0)) return;
     this.guarded(
       () => {
         const kernel = this.modules.kernel(program, entry);
@@ -252,8 +254,12 @@ export class CudaDevice implements CudaRuntime {
     return target;
   }
 
-  /** A page-locked array, whose memory this and the other GPUs copy by themselves. */
-  hostMemory(bytes: number): Pinned {
+  /**
+   * A page-locked array, whose memory this and the other GPUs copy by themselves.
+   *
+   * @returns undefined when the machine gives no more of it
+   */
+  hostMemory(bytes: number): Pinned | undefined {
     return this.guarded(() => pinned(this.driver, this.libraries.native, bytes));
   }
 
@@ -275,7 +281,13 @@ export class CudaDevice implements CudaRuntime {
       const beside = bytes.length >= LARGE_UPLOAD_BYTES && this.pool.anyStream;
       const ring = beside ? this.large : this.small;
       const memory = this.pool.allocate(bytes.length, ring.stream);
-      ring.copy(bytes, memory.address);
+      try {
+        ring.copy(bytes, memory.address);
+      } catch (error) {
+        // Without page-locked memory nothing was copied; a status ends the device.
+        if (!(error instanceof StatusError)) this.pool.free(memory);
+        throw error;
+      }
       if (ring.stream !== this.stream) this.order(ring.stream, this.stream);
       return memory;
     });
@@ -304,9 +316,10 @@ export class CudaDevice implements CudaRuntime {
     try {
       if (host === undefined) await this.downloads.copy(address, target, ready);
       else await this.downloads.direct(address, host, target.length, ready);
-      this.driver.destroyEvent(ready);
     } catch (error) {
       throw this.failed(error);
+    } finally {
+      if (this.failure === undefined) this.driver.destroyEvent(ready);
     }
     if (this.failure !== undefined) throw this.failure;
   }
@@ -316,8 +329,11 @@ export class CudaDevice implements CudaRuntime {
     if (target.length === 0) return;
     this.guarded(() => {
       const ready = this.mark(false);
-      this.downloads.copyNow(address, target, ready);
-      this.driver.destroyEvent(ready);
+      try {
+        this.downloads.copyNow(address, target, ready);
+      } finally {
+        this.driver.destroyEvent(ready);
+      }
     });
   }
 
@@ -442,7 +458,7 @@ function memorySource(driver: Driver, device: number, stream: Handle): MemorySou
   }
 }
 
-export function describeGpu(driver: Driver, device: number): GpuInfo {
+export function gpuInfo(driver: Driver, device: number): GpuInfo {
   return {
     name: driver.deviceName(device),
     capability: [

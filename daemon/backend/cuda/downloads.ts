@@ -3,6 +3,7 @@
  * goes on, and the event loop of the process lives.
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { hostMemoryFull } from "../errors.ts";
 import type { Driver, Handle, Native } from "./ffi/index.ts";
 import { pinned, type Pinned, type PinnedDriver } from "./pinned.ts";
 
@@ -32,7 +33,10 @@ export class Downloads {
     private readonly size: { readonly slots: number; readonly slotBytes: number },
   ) {}
 
-  /** @param ready event after which the source may be read; the source must stay until the promise settles */
+  /**
+   * @param ready event after which the source may be read; the source must stay until the promise settles
+   * @throws backend/host-memory where not one buffer of the ring is to be had
+   */
   async copy(source: number, target: Uint8Array, ready: Handle): Promise<void> {
     const mine = this.tail.then(() => this.transfer(source, target, ready));
     this.tail = mine.catch(() => undefined);
@@ -51,7 +55,7 @@ export class Downloads {
 
   /** The same, holding the event loop until it is done. */
   copyNow(source: number, target: Uint8Array, ready: Handle): void {
-    const slot = (this.own ??= pinned(this.driver, this.native, this.size.slotBytes));
+    const slot = (this.own ??= this.one());
     this.driver.waitEvent(this.stream, ready);
     for (let at = 0; at < target.length; at += slot.bytes.length) {
       const count = Math.min(slot.bytes.length, target.length - at);
@@ -69,12 +73,13 @@ export class Downloads {
   }
 
   private async transfer(source: number, target: Uint8Array, ready: Handle): Promise<void> {
+    const slots = this.ring(Math.ceil(target.length / this.size.slotBytes));
     this.driver.waitEvent(this.stream, ready);
     const underWay: Piece[] = [];
     let next = 0;
     for (let at = 0; at < target.length; at += this.size.slotBytes) {
-      if (underWay.length === this.size.slots) await this.collect(underWay.shift(), target);
-      const slot = this.slot(next++ % this.size.slots);
+      if (underWay.length === slots.length) await this.collect(underWay.shift(), target);
+      const slot = slots[next++ % slots.length] as Pinned;
       const count = Math.min(this.size.slotBytes, target.length - at);
       this.driver.toHost(slot.address, source + at, count, this.stream);
       this.driver.record(slot.event, this.stream);
@@ -89,12 +94,22 @@ export class Downloads {
     target.set(piece.slot.bytes.subarray(0, piece.count), piece.at);
   }
 
-  private slot(index: number): Pinned {
-    const known = this.slots[index];
-    if (known) return known;
-    const made = pinned(this.driver, this.native, this.size.slotBytes);
-    this.slots.push(made);
-    return made;
+  /** As many buffers as there are pieces, as the ring may have and as are to be had: at least one. */
+  private ring(pieces: number): readonly Pinned[] {
+    while (this.slots.length < Math.min(pieces, this.size.slots)) {
+      const made = pinned(this.driver, this.native, this.size.slotBytes);
+      if (made === undefined && this.slots.length > 0) break;
+      this.slots.push(made ?? this.none());
+    }
+    return this.slots;
+  }
+
+  private one(): Pinned {
+    return pinned(this.driver, this.native, this.size.slotBytes) ?? this.none();
+  }
+
+  private none(): never {
+    throw hostMemoryFull(this.size.slotBytes);
   }
 }
 

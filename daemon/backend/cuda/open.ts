@@ -3,7 +3,6 @@
  * Nothing is compiled at install; kernels are compiled for the GPU at hand when first used, and kept.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { noSuchGpu } from "../errors.ts";
 import {
   missing,
   type DeviceReport,
@@ -15,7 +14,7 @@ import { registerAll } from "../registry.ts";
 import { CudaTensorBackend } from "./backend.ts";
 import { cubinCache, cubinFolder } from "./cubinCache.ts";
 import { CudaDevice } from "./device.ts";
-import { describeGpu, findCuda, type Cuda } from "./discovery/index.ts";
+import { chosenGpus, describeGpu, findCuda, type Cuda } from "./discovery/index.ts";
 import { CurrentContext } from "./ffi/index.ts";
 import { fusedKernels } from "./fused/index.ts";
 import { tensorKernels } from "./kernels/index.ts";
@@ -38,20 +37,12 @@ export const cuda: Provider = {
     };
   },
 
-  async open({ ordinals = [0], precision = "tf32" }: OpenOptions): Promise<Opened> {
+  async open({ ordinals, precision = "tf32" }: OpenOptions): Promise<Opened> {
     const found = await findCuda();
     if ("why" in found) throw new Error(found.why);
-    const chosen = [...new Set(ordinals)].map((ordinal) => {
-      const gpu = found.gpus[ordinal];
-      if (gpu === undefined) throw noSuchGpu(ordinal, found.gpus.map(describeGpu));
-      return { ordinal, gpu };
-    });
+    const chosen = chosenGpus(found.gpus, ordinals);
     const backend = new CudaTensorBackend(openGpus(found, chosen, precision));
-    tf.registerBackend("cuda", () => backend);
-    if (!(await tf.setBackend("cuda"))) {
-      throw new Error("TensorFlow.js could not start its cuda backend");
-    }
-    const undo = registerAll([...tensorKernels(backend), ...fusedKernels(backend)]);
+    const { dispose, maxTotalBytes } = await installed(backend);
     const smallest = Math.min(...chosen.map(({ gpu }) => gpu.totalBytes));
     return {
       description:
@@ -59,16 +50,44 @@ export const cuda: Provider = {
         `cuBLAS ${found.cublas.version}, NVRTC ${found.compiler.version}, ` +
         `products in ${precision.toUpperCase()}`,
       maxTensorBytes: Math.min(ELEMENT_LIMIT * Float32Array.BYTES_PER_ELEMENT, smallest),
-      maxTotalBytes: backend.freeBytes(),
+      maxTotalBytes,
       dispose() {
-        undo();
-        // Disposes the backend, and that the devices.
-        tf.removeBackend("cuda");
+        dispose();
         return Promise.resolve();
       },
     };
   },
 };
+
+/** Makes it TensorFlow.js' own, with its kernels; where that fails nothing of it is left. */
+async function installed(
+  backend: CudaTensorBackend,
+): Promise<{ readonly maxTotalBytes: number; readonly dispose: () => void }> {
+  const undo: (() => void)[] = [
+    () => {
+      backend.dispose();
+    },
+  ];
+  const dispose = (): void => {
+    for (const step of undo.splice(0).reverse()) step();
+  };
+  try {
+    if (!tf.registerBackend("cuda", () => backend)) {
+      throw new Error("another cuda device is open in this process");
+    }
+    undo.push(() => {
+      tf.removeBackend("cuda");
+    });
+    if (!(await tf.setBackend("cuda"))) {
+      throw new Error("TensorFlow.js could not start its cuda backend");
+    }
+    undo.push(registerAll([...tensorKernels(backend), ...fusedKernels(backend)]));
+    return { maxTotalBytes: backend.freeBytes(), dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
 
 /** All or none: where one does not start, those before it are given back. */
 function openGpus(

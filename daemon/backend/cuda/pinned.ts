@@ -14,8 +14,14 @@ export interface Pinned {
   release(): void;
 }
 
-export function pinned(driver: PinnedDriver, native: Pick<Native, "view">, bytes: number): Pinned {
+/** @returns undefined when the machine gives no more page-locked memory: less is allowed to be locked than there is */
+export function pinned(
+  driver: PinnedDriver,
+  native: Pick<Native, "view">,
+  bytes: number,
+): Pinned | undefined {
   const address = driver.allocateHost(bytes);
+  if (address === undefined) return undefined;
   const event = driver.createEvent(false);
   return {
     address,

@@ -28,7 +28,7 @@ export interface Launch {
   readonly program: Program;
   /** The kernel's name in the program. */
   readonly entry: string;
-  /** Blocks: x up to 2³¹ − 1, y and z up to 65535. */
+  /** Blocks: x up to 2³¹ − 1, y and z up to 65535. Where one is 0 nothing is launched. */
   readonly grid: Extent;
   /** Threads of a block, at most 1024 together. */
   readonly block: Extent;

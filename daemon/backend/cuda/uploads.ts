@@ -2,6 +2,7 @@
  * From host memory to the device through a ring of pinned buffers: the copy to pinned memory is the processor's, the
  * rest is the device's own, and the caller's array is free as soon as the call returns.
  */
+import { hostMemoryFull } from "../errors.ts";
 import type { Driver, Handle, Native } from "./ffi/index.ts";
 import { pinned, type Pinned, type PinnedDriver } from "./pinned.ts";
 
@@ -59,8 +60,15 @@ export class Uploads {
     this.current = (this.current + 1) % this.size.slots;
   }
 
+  /** @throws backend/host-memory where not even one is to be had; with fewer than wished the ring is smaller */
   private addSlot(): Slot {
     const memory = pinned(this.driver, this.native, this.size.slotBytes);
+    if (memory === undefined) {
+      const [first] = this.slots;
+      if (first === undefined) throw hostMemoryFull(this.size.slotBytes);
+      this.current = 0;
+      return first;
+    }
     const slot = { ...memory, used: 0, pending: false };
     this.slots.push(slot);
     return slot;

@@ -70,7 +70,7 @@ export function guardAllocations(backend: WasmBackend): void {
   module._free(module._malloc(4));
   const malloc = module._malloc.bind(module);
   module._malloc = (bytes) => {
-    if (bytes > TENSOR_LIMIT_BYTES) throw tensorTooLarge(bytes, TENSOR_LIMIT_BYTES);
+    if (bytes > TENSOR_LIMIT_BYTES) throw tensorTooLarge("wasm", bytes, TENSOR_LIMIT_BYTES);
     const address = malloc(bytes);
     if (address === 0 && bytes > 0) throw outOfMemory(bytes, HEAP_LIMIT_BYTES);
     return address;

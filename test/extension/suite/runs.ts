@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { commands, workspace, type CodeLens } from "vscode";
+import { commands, TabInputWebview, window, workspace, type CodeLens, type Tab } from "vscode";
 import { z } from "zod";
 import { inWorkspace, until } from "./support.ts";
 
@@ -24,6 +24,12 @@ describe("a run", () => {
   it("starts from a recipe's lens and writes a checkpoint of which exactly half is zeros", async () => {
     const file = inWorkspace("tiny.denoise.json").fsPath;
     await commands.executeCommand("denoise-rotator.prune", { file });
+    await until("the page of the run", () => {
+      const tabs = window.tabGroups.all.flatMap((group) => group.tabs);
+      const isRun = ({ input }: Tab) =>
+        input instanceof TabInputWebview && input.viewType.endsWith("denoise-rotator.run");
+      return tabs.some(isRun) ? true : undefined;
+    });
     const path = inWorkspace("pruned", "denoise-report.json").fsPath;
     await until("the report", () => (existsSync(path) ? true : undefined), 180);
     const { layers } = report.parse(JSON.parse(readFileSync(path, "utf8")));

@@ -47,6 +47,7 @@ const readout = h("p", { class: "dr-readout panel-readout", "aria-live": "polite
 const scales = h("div", { class: "dr-legends" });
 const level = h("span", { class: "panel-level", role: "status" });
 const note = h("p", { class: "dr-note" });
+const again = button({ label: "Try Again", onClick: () => explorer?.retry() });
 const hint = h(
   "span",
   { class: "dr-hint" },
@@ -111,6 +112,10 @@ function draw(): void {
     },
     onTiles: (store) => {
       note.textContent = exactNote(store.failure("after") ?? store.failure("before"), run, id);
+      const written = store.failure("written") ?? store.failure("zeros");
+      if (written !== undefined)
+        note.append(` The written weights cannot be read: ${written.message}`);
+      if (store.failed !== undefined) note.append(" ", again);
     },
   }));
   note.textContent = exactNote(undefined, run, id);
@@ -169,6 +174,9 @@ runMatrixPage(bridge, "matrix", state.at, {
     if (!same) state.view = null;
     shown = { matrix, id, run };
     draw();
+  },
+  retry() {
+    explorer?.retry();
   },
   save(id) {
     state.at = id;

@@ -91,7 +91,7 @@ class Page {
       },
       onStatistics: (tensor, { statistics }) => {
         this.#sparsity.set(tensor, statistics);
-        this.#view.draw();
+        this.#view.refresh();
       },
     });
     const search = h("input", {
@@ -190,7 +190,7 @@ class Page {
           },
         );
         done += bytes;
-        this.#view.draw();
+        this.#view.refresh();
       }
       this.#counting.replaceChildren();
     } catch (error) {

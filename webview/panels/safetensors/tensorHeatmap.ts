@@ -62,6 +62,13 @@ export function tensorHeatmap(
     { class: "dr-hint" },
     "Drag to move, wheel or double click to zoom; with the keyboard: arrows, + and −, 0, Shift and arrows for the cross-hair.",
   );
+  const note = h("p", { class: "dr-note", role: "status" });
+  const again = button({
+    label: "Try Again",
+    onClick: () => {
+      explorer.retry();
+    },
+  });
   const { pattern } = statistics;
   const explorer = new Explorer<TensorTileKind>({
     shape: matrixShape(tensor),
@@ -93,7 +100,13 @@ export function tensorHeatmap(
         );
       } else if (!hint.isConnected) readout.replaceChildren(hint);
     },
-    onTiles: () => undefined,
+    onTiles: ({ failed }) => {
+      note.replaceChildren(
+        ...(failed === undefined
+          ? []
+          : [`Parts of this tensor cannot be read: ${failed.message} `, again]),
+      );
+    },
   });
   const zooms = h(
     "div",
@@ -119,7 +132,7 @@ export function tensorHeatmap(
       },
     }),
   );
-  const element = h("div", {}, zooms, explorer.element, readout, legends);
+  const element = h("div", {}, zooms, explorer.element, readout, legends, note);
   return { element, explorer };
 }
 

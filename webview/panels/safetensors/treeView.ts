@@ -27,6 +27,8 @@ export class TreeView {
   #allOpen = false;
   #expanded: Set<string>;
   #active = 0;
+  /** Between press and release on a row: its element must stay, or there will be no click. */
+  #pressed = false;
   #selected: string | null = null;
 
   constructor(
@@ -47,6 +49,26 @@ export class TreeView {
     });
     this.element.addEventListener("click", (event) => {
       this.#click(event);
+    });
+    this.element.addEventListener("pointerdown", (event) => {
+      if (rowAt(event) === null) return;
+      this.#pressed = true;
+      const released = new AbortController();
+      const { signal } = released;
+      for (const end of ["pointerup", "pointercancel"]) {
+        window.addEventListener(
+          end,
+          () => {
+            released.abort();
+            // After the click, which follows at once.
+            setTimeout(() => {
+              this.#pressed = false;
+              this.draw();
+            });
+          },
+          { signal },
+        );
+      }
     });
     new ResizeObserver(() => {
       this.draw();
@@ -73,6 +95,11 @@ export class TreeView {
     const at = this.#shown.findIndex(({ node }) => node.tensor?.name === tensor);
     if (at >= 0) this.#activate(at);
     else this.draw();
+  }
+
+  /** Figures changed. */
+  refresh(): void {
+    if (!this.#pressed) this.draw();
   }
 
   draw(): void {
@@ -123,7 +150,7 @@ export class TreeView {
         "span",
         { class: "tree-shape" },
         tensor === null
-          ? `${format.count(node.count)} tensors`
+          ? `${format.count(node.count)} ${node.count === 1 ? "tensor" : "tensors"}`
           : tensor.shape.length === 0
             ? "scalar"
             : tensor.shape.join(" × "),
@@ -138,8 +165,7 @@ export class TreeView {
   }
 
   #click(event: MouseEvent): void {
-    const row = (event.target as Element).closest<HTMLElement>("[data-row]");
-    const index = Number(row?.dataset.row ?? -1);
+    const index = Number(rowAt(event)?.dataset.row ?? -1);
     const shown = this.#shown[index];
     if (shown === undefined) return;
     this.#active = index;
@@ -219,6 +245,9 @@ export class TreeView {
     this.options.onSelect(node.tensor.name);
   }
 }
+
+const rowAt = ({ target }: Event): HTMLElement | null =>
+  target instanceof Element ? target.closest<HTMLElement>("[data-row]") : null;
 
 const twist = (branch: boolean, expanded: boolean): string =>
   branch ? (expanded ? "⌄" : "›") : "";

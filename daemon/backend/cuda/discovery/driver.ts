@@ -1,6 +1,6 @@
 /** The driver and its GPUs, or why there is none, in words that say what to do. */
 import type { Absence } from "../../provider.ts";
-import { describeGpu } from "../device.ts";
+import { gpuInfo } from "../device.ts";
 import { bindDriver, StatusError, type Driver, type Native } from "../ffi/index.ts";
 import type { GpuInfo } from "../runtime.ts";
 
@@ -59,7 +59,7 @@ function start(driver: Driver, env: NodeJS.ProcessEnv): FoundDriver | Absence {
     }
     const count = driver.deviceCount();
     if (count === 0) return noDevice(env);
-    const gpus = Array.from({ length: count }, (_, i) => describeGpu(driver, driver.device(i)));
+    const gpus = Array.from({ length: count }, (_, i) => gpuInfo(driver, driver.device(i)));
     return { driver, version, major, gpus };
   } catch (error) {
     return explain(error, env);

@@ -7,9 +7,14 @@ import { THIS_MACHINE, type Machine } from "../../machine.ts";
 import type { Absence } from "../../provider.ts";
 import { loadNative, type Compiler, type Cublas, type Driver, type Native } from "../ffi/index.ts";
 import type { GpuInfo } from "../runtime.ts";
+import { isTooOld } from "./chosen.ts";
+import { describeGpu } from "./describe.ts";
 import { findDriver, type FoundDriver } from "./driver.ts";
 import { driverCandidates, isSupported, toolkitCandidates } from "./libraries.ts";
 import { findCompiler, findCublas } from "./toolkit.ts";
+
+export { chosenGpus } from "./chosen.ts";
+export { describeGpu } from "./describe.ts";
 
 export interface Cuda {
   readonly native: Native;
@@ -23,9 +28,6 @@ export interface Cuda {
 
 /** What is there, as far as it goes, and what is missing. */
 export type Incomplete = Absence & { readonly detail: string };
-
-/** The oldest that has TF32 and bfloat16 (Ampere). */
-const OLDEST_CAPABILITY = 8;
 
 /** Wheels of CUDA 12 run on drivers of CUDA 12 and of every later release. */
 const WHEELS = { cublas: "nvidia-cublas-cu12", nvrtc: "nvidia-cuda-nvrtc-cu12" } as const;
@@ -45,8 +47,7 @@ export async function findCuda(
   const found = findDriver(native, driverCandidates(machine), machine.env);
   if ("why" in found) return { detail: "", ...found };
   const detail = [describeGpus(found.gpus), describeDriver(found)];
-  const old = found.gpus.every(({ capability }) => capability[0] < OLDEST_CAPABILITY);
-  if (old) {
+  if (found.gpus.every(isTooOld)) {
     const why = "the GPU is older than Ampere; webgpu reaches it through Vulkan";
     return { detail: detail.join("; "), why };
   }
@@ -75,11 +76,6 @@ function describeGpus(gpus: readonly GpuInfo[]): string {
   return gpus
     .map((gpu, i) => (gpus.length === 1 ? describeGpu(gpu) : `cuda:${i} ${describeGpu(gpu)}`))
     .join(", ");
-}
-
-/** `NVIDIA H100 80GB HBM3 (sm_90, 79.1 GiB)` */
-export function describeGpu({ name, capability: [major, minor], totalBytes }: GpuInfo): string {
-  return `${name} (sm_${major}${minor}, ${(totalBytes / 2 ** 30).toFixed(1)} GiB)`;
 }
 
 const describeDriver = ({ version, driver }: FoundDriver): string =>

@@ -2,7 +2,7 @@
  * Where the NVIDIA driver, cuBLAS and NVRTC may lie: a toolkit, a conda or Python environment (PyTorch brings both).
  * Only names and folders here; nothing is loaded.
  */
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join, win32 } from "node:path";
 import { pythonSites, type Machine } from "../../machine.ts";
 
 export type Toolkit = "cublas" | "nvrtc";
@@ -65,7 +65,7 @@ const WINDOWS_TOOLKITS = "C:\\Program Files\\NVIDIA GPU Computing Toolkit\\CUDA"
 /** NVIDIA's libraries exist for these systems only. */
 export const isSupported = ({ platform }: Machine): boolean => NAMES[platform] !== undefined;
 
-/** Paths to try for the driver, in order; the bare name asks the system's loader. */
+/** Paths to try for the driver, in order; the bare name asks the system's loader (Linux). */
 export function driverCandidates(machine: Machine): string[] {
   const names = NAMES[machine.platform];
   if (names === undefined) return [];
@@ -76,9 +76,16 @@ export function driverCandidates(machine: Machine): string[] {
   const found = known.filter((folder) => machine.list(folder).includes(names.driver));
   return [
     ...given.map((folder) => join(folder, names.driver)),
-    names.driver,
+    systemDriver(machine, names),
     ...found.map((folder) => join(folder, names.driver)),
   ];
+}
+
+/** Windows' loader would look into the working folder too. */
+function systemDriver({ platform, env }: Machine, names: Names): string {
+  return platform === "win32"
+    ? win32.join(env.SystemRoot ?? "C:\\Windows", "System32", names.driver)
+    : names.driver;
 }
 
 /**
@@ -113,12 +120,13 @@ function versioned(
   });
 }
 
+/** Only whole paths: a relative one is where the process happens to run, whose files are not to be trusted. */
 function folders(machine: Machine, names: Names): string[] {
   const { env, list, platform } = machine;
   const within = (root: string | undefined): string[] =>
-    root === undefined || root === "" ? [] : names.inside.map((folder) => join(root, folder));
+    root === undefined || !isAbsolute(root) ? [] : names.inside.map((folder) => join(root, folder));
   const listed = (value: string | undefined): string[] =>
-    (value ?? "").split(delimiter).filter((folder) => folder !== "");
+    (value ?? "").split(delimiter).filter(isAbsolute);
   const loader =
     platform === "win32" ? listed(env.PATH) : [...listed(env.LD_LIBRARY_PATH), ...SYSTEM];
   return [

@@ -52,7 +52,8 @@ export interface Driver {
   /** @returns undefined when the device is out of memory */
   allocate(bytes: number): number | undefined;
   free(address: number): void;
-  allocateHost(bytes: number): number;
+  /** @returns undefined when the machine gives no more page-locked memory */
+  allocateHost(bytes: number): number | undefined;
   freeHost(address: number): void;
   memory(): { readonly free: number; readonly total: number };
   defaultPool(device: number): Handle;
@@ -245,7 +246,7 @@ export function bindDriver(native: Native, library: NativeLibrary, enter?: () =>
     free(address) {
       check("cuMemFree_v2", c.cuMemFree_v2(address));
     },
-    allocateHost: (bytes) => handle("cuMemAllocHost_v2", bytes),
+    allocateHost: (bytes) => memory("cuMemAllocHost_v2", c.cuMemAllocHost_v2(word, bytes)),
     freeHost(address) {
       check("cuMemFreeHost", c.cuMemFreeHost(address));
     },

@@ -75,13 +75,14 @@ extern "C" __global__ void likelihood(const float* __restrict__ logits, const in
     if (x > highest) {
       sum = sum * expf(highest - x) + 1.0f;
       highest = x;
-    } else {
+    } else if (x != -INFINITE) {
+      // A NaN comes here too, and stays in the sum.
       sum += expf(x - highest);
     }
   }
   const float top = blockMax(highest, partials);
-  // A thread without a logit has nothing to add; exp(−∞ − top) is 0.
-  sum = blockSum(sum > 0.0f ? sum * expf(highest - top) : 0.0f, partials + 32);
+  // Nothing is above −∞ in a thread whose logits, if any, are −∞ or NaN: its sum is 0 or NaN at every scale.
+  sum = blockSum(highest == -INFINITE ? sum : sum * expf(highest - top), partials + 32);
   if (threadIdx.x == 0) {
     const int target = targets[blockIdx.x];
     logSums[blockIdx.x] = top + logf(sum);

@@ -1,0 +1,81 @@
+/** What is shown of runs while the daemon is not there: nothing that looks alive. */
+import { beforeEach, expect, test, vi } from "vitest";
+import * as vscode from "vscode";
+import type { JobInfo } from "../../daemon/protocol.ts";
+import type { ClientState } from "../../extension/daemonClient.ts";
+import { showInStatusBar } from "../../extension/runs/statusBar.ts";
+import { JobStore } from "../../extension/runs/store.ts";
+import { RunTree } from "../../extension/runs/tree.ts";
+
+const item = vi.hoisted(() => ({
+  text: "",
+  command: undefined as unknown,
+  visible: false,
+  show() {
+    this.visible = true;
+  },
+  hide() {
+    this.visible = false;
+  },
+  dispose: () => undefined,
+}));
+vi.mock("vscode", async () => ({
+  ...(await import("./vscode.ts")),
+  window: { createStatusBarItem: () => item },
+}));
+
+const states = new vscode.EventEmitter<ClientState>();
+const client = { state: "ready" as ClientState, onState: states.event };
+const become = (state: ClientState) => {
+  client.state = state;
+  states.fire(state);
+};
+const store = new JobStore();
+const running: JobInfo = {
+  id: "1",
+  revision: 1,
+  state: "running",
+  request: { kind: "evaluate", evaluate: { checkpoint: "/c", text: ["/t"] } },
+  title: "model",
+  createdAt: "2026-01-01T00:00:00.000Z",
+  startedAt: null,
+  endedAt: null,
+  attempt: 1,
+  resumable: false,
+  device: null,
+  progress: null,
+  error: null,
+  result: null,
+  work: null,
+  log: "/log",
+};
+
+beforeEach(() => {
+  become("ready");
+  store.attached([running]);
+});
+
+test("the status bar says so and connects, until the daemon is there again", () => {
+  const parts = showInStatusBar(client, store);
+  expect(item).toMatchObject({ visible: true, command: { command: "denoise-rotator.openRun" } });
+  become("lost");
+  expect(item).toMatchObject({ visible: true, command: "denoise-rotator.reconnect" });
+  expect(item.text).toContain("Disconnected");
+  become("ready");
+  expect(item).toMatchObject({ command: { command: "denoise-rotator.openRun" } });
+  store.attached([]);
+  expect(item.visible).toBe(false);
+  for (const part of parts) part.dispose();
+});
+
+test("the Runs view says so above the runs, and its runs do not spin", async () => {
+  const tree = new RunTree(client as never, store);
+  const items = async () => (await tree.getChildren()).map((node) => tree.getTreeItem(node));
+  expect(await items()).toMatchObject([{ label: "model", iconPath: { id: "sync~spin" } }]);
+  become("lost");
+  expect(await items()).toMatchObject([
+    { label: "Disconnected", command: { command: "denoise-rotator.reconnect" } },
+    { label: "model", iconPath: { id: "question" }, description: "last heard: starting" },
+  ]);
+  tree.dispose();
+});
