@@ -28,6 +28,13 @@ export default tseslint.config(
     },
   },
   {
+    // Among the benchmarks, but of the browser's project.
+    files: ["test/bench/webview.bench.ts"],
+    languageOptions: {
+      parserOptions: { projectService: false, project: "test/webview/tsconfig.json" },
+    },
+  },
+  {
     files: ["**/*.{js,mjs}"],
     languageOptions: {
       globals: {

@@ -42,5 +42,6 @@ export type {
   Overview,
   PerplexityRow,
   Recipe,
+  RunReport,
 } from "./report.ts";
-export type { Objective, PruneMethod, Role } from "./vocabulary.ts";
+export { patternName, type Objective, type PruneMethod, type Role } from "./vocabulary.ts";

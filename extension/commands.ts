@@ -17,8 +17,7 @@ export const register = (id: string, run: (...args: readonly unknown[]) => unkno
 export const registerRunning = (
   id: string,
   run: (...args: readonly unknown[]) => unknown,
-): Disposable =>
-  register(id, (...args) => (mayRun() ? run(...args) : undefined));
+): Disposable => register(id, (...args) => (mayRun() ? run(...args) : undefined));
 
 /** Whether the person trusts the workspace; where not, they are told what that means. */
 export function mayRun(): boolean {

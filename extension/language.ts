@@ -1,14 +1,14 @@
-/** Language features come from the daemon: it is started with the first document that has some. */
+/** Language features come from the daemon: it is started with a document that has some, also where it was lost. */
 import { dirname } from "node:path";
 import { workspace, type TextDocument } from "vscode";
-import type { Disposable } from "./disposable.ts";
 import { RECIPE_SUFFIX } from "../daemon/protocol.ts";
+import { hasWeights } from "./checkpointFiles.ts";
 import type { DaemonClient } from "./daemonClient.ts";
-import { namesIn } from "./inspect/index.ts";
+import type { Disposable } from "./disposable.ts";
 
 export function startLanguageFeatures(client: DaemonClient): Disposable[] {
   const look = async (document: TextDocument) => {
-    if (client.state !== "off" || !(await hasFeatures(document))) return;
+    if (client.state === "ready" || !(await hasFeatures(document))) return;
     // Without a daemon the document stays plain JSON; commands will tell why.
     await client.start().catch(() => undefined);
   };
@@ -20,6 +20,5 @@ async function hasFeatures({ uri }: TextDocument): Promise<boolean> {
   if (uri.scheme !== "file") return false;
   if (uri.fsPath.endsWith(RECIPE_SUFFIX)) return true;
   if (!/[\\/]config\.json$/.test(uri.fsPath)) return false;
-  const names = await namesIn(dirname(uri.fsPath));
-  return names.some((name) => name.endsWith(".safetensors"));
+  return hasWeights(dirname(uri.fsPath));
 }

@@ -1,6 +1,6 @@
 /**
  * Builds everything that ships into dist/: `node scripts/build.mjs`, or only the parts named, as in
- * `node scripts/build.mjs report`. Prints what is in dist/ with sizes.
+ * `node scripts/build.mjs report`; with `--out <folder>` into another folder. Prints what is there with sizes.
  */
 import { spawnSync } from "node:child_process";
 import { copyFile, mkdir, readdir, rename, stat, writeFile } from "node:fs/promises";
@@ -11,16 +11,21 @@ import { EXTERNAL, LOADER, NODE_BANNER } from "./bundling.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
-const dist = at("dist");
+const names = process.argv.slice(2);
+const out = names.indexOf("--out");
+const [, folder = at("dist")] = out < 0 ? [] : names.splice(out, 2);
+const dist = path.resolve(folder);
 
 const common = { bundle: true, absWorkingDir: root, logLevel: "warning", sourcemap: false };
 
-function buildKernels() {
+async function buildKernels() {
   const { status } = spawnSync(process.execPath, ["scripts/build-kernels.mjs"], {
     cwd: root,
     stdio: "inherit",
   });
   if (status !== 0) throw new Error("scripts/build-kernels.mjs failed");
+  const built = at("dist/kernels.wasm");
+  if (dist !== path.dirname(built)) await copyFile(built, path.join(dist, "kernels.wasm"));
 }
 
 const node = {
@@ -161,15 +166,16 @@ const PARTS = {
   webview: buildWebview,
 };
 
-const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS);
 const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
 if (unknown.length > 0) {
   console.error(`Unknown part ${unknown.join(", ")}; there are ${Object.keys(PARTS).join(", ")}.`);
   process.exit(2);
 }
 await mkdir(dist, { recursive: true });
-for (const name of names) await PARTS[name]();
+for (const name of names.length > 0 ? names : Object.keys(PARTS)) await PARTS[name]();
 for (const name of (await readdir(dist)).sort()) {
   const { size } = await stat(path.join(dist, name));
-  console.log(`${(size / 1024).toFixed(0).padStart(7)} KB  dist/${name}`);
+  console.log(
+    `${(size / 1024).toFixed(0).padStart(7)} KB  ${path.relative(root, path.join(dist, name))}`,
+  );
 }

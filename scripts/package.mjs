@@ -1,13 +1,13 @@
 /**
  * `npm run package [target…]`: one VSIX a platform under `out/vsix/`, with that platform's native parts and no others;
- * `portable` has none and computes on the processor. Prints the sizes. All targets by default.
+ * `portable` has none and computes on the processor. Everything is built anew, beside `dist/`, which others may be
+ * using; what has to be in a package is checked. Prints the sizes. All targets by default.
  */
 import { spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -16,10 +16,12 @@ import {
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { createVSIX } from "@vscode/vsce";
+import { wrongIn } from "./packageContents.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 const out = at("out/vsix");
+const built = path.join(out, "dist");
 
 /** Folder of Dawn's binary in the `webgpu` package, by target. */
 const DAWN = {
@@ -31,8 +33,8 @@ const DAWN = {
 };
 const TARGETS = [...Object.keys(DAWN), "portable"];
 
-/** In `dist/`, but not for the extension: the command line is for npm. */
-const NOT_SHIPPED = ["cli.js", "node_modules"];
+/** Of the build; the command line is for npm. */
+const PARTS = ["kernels", "wasm", "report", "daemon", "extension", "webview"];
 const MEDIA = [
   "icon.png",
   "activity.svg",
@@ -50,13 +52,12 @@ if (unknown.length > 0) {
   console.error(`Unknown target ${unknown.join(", ")}; there are ${TARGETS.join(", ")}.`);
   process.exit(2);
 }
-if (!existsSync(at("dist/extension.cjs"))) {
-  const { status } = spawnSync(process.execPath, ["scripts/build.mjs"], {
-    cwd: root,
-    stdio: "inherit",
-  });
-  if (status !== 0) process.exit(1);
-}
+rmSync(built, { recursive: true, force: true });
+const { status } = spawnSync(process.execPath, ["scripts/build.mjs", ...PARTS, "--out", built], {
+  cwd: root,
+  stdio: "inherit",
+});
+if (status !== 0) process.exit(1);
 const manifest = JSON.parse(readFileSync(at("package.json"), "utf8"));
 mkdirSync(out, { recursive: true });
 for (const target of asked.length > 0 ? asked : TARGETS) {
@@ -64,6 +65,11 @@ for (const target of asked.length > 0 ? asked : TARGETS) {
   rmSync(stage, { recursive: true, force: true });
   fill(stage);
   if (target !== "portable") addNative(stage, target);
+  const wrong = wrongIn(stage, { target, dawn: DAWN[target], manifest });
+  if (wrong.length > 0) {
+    console.error(`The package for ${target} is not whole:\n  ${wrong.join("\n  ")}`);
+    process.exit(1);
+  }
   const file = path.join(out, `${manifest.name}-${target}-${manifest.version}.vsix`);
   await createVSIX({
     cwd: stage,
@@ -80,11 +86,7 @@ for (const target of asked.length > 0 ? asked : TARGETS) {
 
 /** Everything that is the same on all platforms. */
 function fill(stage) {
-  mkdirSync(path.join(stage, "dist"), { recursive: true });
-  const built = readdirSync(at("dist")).filter((name) => !name.startsWith("."));
-  for (const name of built.filter((one) => !NOT_SHIPPED.includes(one))) {
-    copy(at("dist", name), path.join(stage, "dist", name));
-  }
+  copy(built, path.join(stage, "dist"));
   for (const name of MEDIA) copy(at("media", name), path.join(stage, "media", name));
   for (const name of ["LICENSE", "CHANGELOG.md"]) copy(at(name), path.join(stage, name));
   // Everything here is meant to be shipped.

@@ -27,14 +27,20 @@ const LOCATIONS = [
   new URL("../../dist/kernels.wasm", import.meta.url),
 ];
 
+/** Kept: an update of the extension may delete the file while a run of days still needs it. */
+let code: Promise<Uint8Array> | undefined;
+
 /**
  * @param memory a WebAssembly memory; all addresses that the kernels take are in it
  * @returns the exports that the caller knows the module to have; undefined when it has not been built: what is
  *   composed of ordinary code serves then
  */
 export async function instantiateKernels<Exports>(memory: object): Promise<Exports | undefined> {
-  const file = LOCATIONS.find((url) => existsSync(url));
-  if (file === undefined) return undefined;
-  const { instance } = await WebAssembly.instantiate(await readFile(file), { env: { memory } });
+  if (code === undefined) {
+    const file = LOCATIONS.find((url) => existsSync(url));
+    if (file === undefined) return undefined;
+    code = readFile(file);
+  }
+  const { instance } = await WebAssembly.instantiate(await code, { env: { memory } });
   return instance.exports as Exports;
 }

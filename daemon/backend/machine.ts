@@ -25,12 +25,15 @@ export const THIS_MACHINE: Machine = {
 
 const MOST_LINKS = 10;
 
-/** `site-packages` folders of the Pythons in reach: active environments, those on the path, the user's. */
+/**
+ * `site-packages` folders of the Pythons in reach: active environments, those on the path, the user's. A relative entry
+ * of the path is the folder that the process happens to run in: its files are not trusted.
+ */
 export function pythonSites(machine: Machine): string[] {
   const { env, list, platform } = machine;
-  const prefixes = [env.VIRTUAL_ENV, env.CONDA_PREFIX].filter(
-    (prefix) => prefix !== undefined && isAbsolute(prefix),
-  );
+  const prefixes = [env.VIRTUAL_ENV, env.CONDA_PREFIX]
+    .filter((prefix) => prefix !== undefined)
+    .filter(isAbsolute);
   for (const folder of (env.PATH ?? "").split(delimiter).filter(isAbsolute)) {
     const python = list(folder).find((name) => /^python3?(\.exe)?$/.test(name));
     if (python === undefined) continue;

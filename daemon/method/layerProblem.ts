@@ -22,9 +22,9 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import {
-  addProduct,
   entropyObjective,
   prunedMassObjective,
+  searchAddProduct,
   searchProduct,
   type ObjectiveValue,
 } from "../backend/index.ts";
@@ -136,20 +136,24 @@ function evaluateLayer(
       return {
         loss,
         gradC,
-        gradR1: addProduct(ofV.gradR1, matrices.o, gHalf),
+        gradR1: searchAddProduct(ofV.gradR1, matrices.o, gHalf),
         perHead: tf.matMul<tf.Tensor3D>(tf.reshape(half, [heads, headDim, d]), g),
       };
     });
     const ofDown: Part = tf.tidy(() => {
       const y = searchProduct(r1, matrices.down, true, false);
       const { loss, gradW, gradC } = value(y, c.down.c, ENTROPY_AXES.down);
-      return { loss, gradC, gradR1: addProduct(ofO.gradR1, matrices.down, gradW, false, true) };
+      return {
+        loss,
+        gradC,
+        gradR1: searchAddProduct(ofO.gradR1, matrices.down, gradW, false, true),
+      };
     });
     let gradR1 = ofDown.gradR1;
     const streamed = (w: tf.Tensor2D, weights: tf.Tensor1D): Part => {
       const part = tf.tidy(() => {
         const { loss, gradW, gradC } = value(searchProduct(w, r1), weights, ENTROPY_AXES.q);
-        return { loss, gradC, gradR1: addProduct(gradR1, w, gradW, true, false) };
+        return { loss, gradC, gradR1: searchAddProduct(gradR1, w, gradW, true, false) };
       });
       gradR1 = part.gradR1;
       return part;

@@ -3,9 +3,7 @@
  * says what the checkpoint is, the tokenizer. Everything lands in a temporary sibling first.
  */
 import { readFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import {
   companionFiles,
   encodeFloats,
@@ -18,6 +16,7 @@ import { ROTATED_MODEL_TYPE, type Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
 import { openLayerFile } from "./layerFile.ts";
 import { boundaryLayers } from "./outputPlan.ts";
+import { modelingFiles } from "./ownFiles.ts";
 import type { PlannedTensor } from "./plan.ts";
 import type { Run } from "./run.ts";
 
@@ -80,8 +79,6 @@ export async function writeCopies(
   }
 }
 
-const MODELING_FILES = ["configuration_denoise_rotator.py", "modeling_denoise_rotator.py"] as const;
-
 /** Everything in the folder beside weights and reports. */
 export async function writeCompanions(run: Run, writer: CheckpointWriter): Promise<void> {
   const { model, recipe } = run;
@@ -89,9 +86,7 @@ export async function writeCompanions(run: Run, writer: CheckpointWriter): Promi
   await writer.writeFile("config.json", configText(outputConfig(model, recipe), input));
   for (const file of await companionFiles(model.checkpoint.root)) await writer.copyFile(file.path);
   if (boundaryLayers(recipe, model.config.layers).length > 0) {
-    for (const name of MODELING_FILES) {
-      await writer.writeFile(name, await readFile(join(modelingFolder(), name)));
-    }
+    for (const [name, text] of modelingFiles()) await writer.writeFile(name, text);
   }
 }
 
@@ -138,13 +133,4 @@ export function configText(config: Record<string, unknown>, input: string): stri
     (line, key: string) => (floats.has(key) ? `${line}.0` : line),
   );
   return `${text}\n`;
-}
-
-/** `media/modeling`, from the bundle in `dist/` or from the sources. */
-function modelingFolder(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "media", "modeling")) && folder !== dirname(folder)) {
-    folder = dirname(folder);
-  }
-  return join(folder, "media", "modeling");
 }

@@ -3,11 +3,9 @@
  * needs nothing else and may load nothing else. What it draws is in `webview/report/`.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { ComparisonReport, RunReport } from "../report.ts";
 import { patternName } from "../vocabulary.ts";
-import { reportNotBuilt } from "./errors.ts";
+import { reportFile } from "./ownFiles.ts";
 import { reportPieces } from "./reportPieces.ts";
 
 /** @throws {DenoiseError} `pipeline/report-not-built` when `npm run build` has not been run */
@@ -29,16 +27,10 @@ export function renderComparison(report: ComparisonReport): string {
   return `${before}${escapeJson({ kind: "comparison", report })}${after}`;
 }
 
-/** Asked before a run, not after it. @throws {DenoiseError} `pipeline/report-not-built` */
-export function assertReportBuilt(): void {
-  asset("report.js");
-  asset("report.css");
-}
-
 /** What stands before and behind the data. */
 function page(title: string): readonly [before: string, after: string] {
-  const script = asset("report.js");
-  const style = asset("report.css");
+  const script = reportFile("report.js").trimEnd();
+  const style = reportFile("report.css").trimEnd();
   // The policy lets exactly these two run and lets the page fetch nothing, whatever the data says.
   const policy = `default-src 'none'; script-src '${sha256(script)}'; style-src '${sha256(style)}'`;
   const before = [
@@ -70,14 +62,4 @@ export function escapeText(text: string): string {
 
 function sha256(text: string): string {
   return `sha256-${createHash("sha256").update(text).digest("base64")}`;
-}
-
-/** Beside this code when it is bundled into dist/, in dist/ when it runs from source. */
-function asset(name: "report.js" | "report.css"): string {
-  const places = [`./${name}`, `../../dist/${name}`].map((relative) =>
-    fileURLToPath(new URL(relative, import.meta.url)),
-  );
-  const file = places.find((place) => existsSync(place));
-  if (file === undefined) throw reportNotBuilt(places.at(-1) ?? name);
-  return readFileSync(file, "utf8").trimEnd();
 }

@@ -10,9 +10,10 @@ import { cancelled } from "./errors.ts";
 import { silent, type RunListener } from "./events.ts";
 import { finishedOutput } from "./finishedOutput.ts";
 import { withDevice, withModel } from "./frames.ts";
-import { assertReportBuilt } from "./htmlReport.ts";
 import { readInputs } from "./inputs.ts";
 import type { PruneOptions } from "./options.ts";
+import { boundaryLayers } from "./outputPlan.ts";
+import { keepOwnFiles } from "./ownFiles.ts";
 import type { Plan } from "./plan.ts";
 import { makePlan, refuseImpossible } from "./planning.ts";
 import { resolveRecipe } from "./recipe.ts";
@@ -69,7 +70,6 @@ export async function pruneOn(
   listener: RunListener,
   signal: AbortSignal,
 ): Promise<PruneResult> {
-  assertReportBuilt();
   if (options.resume) {
     const finished = await finishedOutput(options.out);
     if (finished) return { ...finished, seconds: {} };
@@ -78,6 +78,7 @@ export async function pruneOn(
   try {
     const model = openModel(checkpoint);
     const { recipe, notes } = resolveRecipe(options, model);
+    keepOwnFiles(boundaryLayers(recipe, model.config.layers).length > 0);
     const out = await assertOutputAllowed(options.out, checkpoint.root);
     const planned = await makePlan(options, out, model, recipe, [...notes, ...checkpoint.notes]);
     const { plan } = planned;

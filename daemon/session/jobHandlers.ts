@@ -76,7 +76,7 @@ export function handleJobs(connection: Connection, socket: Socket, { jobs }: Con
     await jobs.remove(id, deleteWork ?? false);
     return {};
   });
-  handle(connection, DETAIL, params.job, async ({ id }) => detailWords(await jobs.detail(id)));
+  handle(connection, DETAIL, params.job, ({ id }) => detailWords(jobs.detail(id)));
   handle(connection, LAYER, params.layer, ({ id, layer }) => jobs.layer(id, layer));
   handle(connection, MATRIX, params.matrix, async ({ id, layer, role }) => {
     return (await jobs.layer(id, layer)).matrices[role];

@@ -32,7 +32,10 @@ export function handleLanguage(connection: Connection, { helper }: Context): () 
       void diagnose(document, engine, signal)
         .then((diagnostics) => {
           if (signal.aborted) return;
-          const told = diagnostics.map((one) => ({ ...one, message: editorWords(one.message) }));
+          const told = diagnostics.map(({ message, ...one }) => ({
+            ...one,
+            message: typeof message === "string" ? editorWords(message) : message,
+          }));
           void connection.sendDiagnostics({ uri, version, diagnostics: told });
         })
         .catch((error: unknown) => {

@@ -9,6 +9,7 @@ import type { JobDetail, JobInfo, JobUpdate } from "../protocol/jobs.ts";
 const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/run the same command with --resume/g, "resume the run"],
   [/Run again with --resume/g, "Resume the run"],
+  [/run with --resume/g, "resume the run"],
   [/Continue it with --resume/g, "Continue that run"],
   [/Run without --resume/g, "Start a new one"],
   [/ with --calibration <file>/g, ""],

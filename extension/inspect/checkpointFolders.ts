@@ -3,47 +3,100 @@
  * `denoise-rotator.checkpointFolders` holds those with weights and a config, in the workspace or open in an editor.
  */
 import { dirname } from "node:path";
-import { commands, window, workspace } from "vscode";
+import { commands, Uri, window, workspace } from "vscode";
+import { hasConfig, isWeights } from "../checkpointFiles.ts";
 import type { Disposable } from "../disposable.ts";
-import { findCheckpoints, isWeights } from "./target.ts";
+import type { RunStore } from "../runs/index.ts";
+import { findCheckpoints } from "./target.ts";
 
 const KEY = "denoise-rotator.checkpointFolders";
 /** A checkpoint is copied file by file, a run writes shard by shard. */
 const SETTLE_MS = 300;
+/** Where no checkpoint is looked for: a run at work writes there all the time. */
+const ELSEWHERE = /[\\/](node_modules|\.git|\.denoise-rotator)[\\/]/;
 
-export function watchCheckpointFolders(): Disposable[] {
-  let timer: NodeJS.Timeout | undefined;
-  const look = async () => {
-    const opened = window.tabGroups.all.flatMap(({ tabs }) =>
-      tabs.flatMap(({ input }) => {
-        const uri =
-          typeof input === "object" && input !== null && "uri" in input ? input.uri : null;
-        const path = isFileUri(uri) ? uri.fsPath : "";
-        return isWeights(path) ? [dirname(path)] : [];
-      }),
-    );
-    const folders = new Set([...(await findCheckpoints()), ...opened]);
-    await commands.executeCommand("setContext", KEY, [...folders]);
+export function watchCheckpointFolders(runs: Pick<RunStore, "onChange">): Disposable[] {
+  let searching: NodeJS.Timeout | undefined;
+  let telling: NodeJS.Timeout | undefined;
+  /** The newest of each; what an older one finds late is dropped. */
+  const newest = { search: 0, look: 0 };
+  let found: readonly string[] = [];
+  let told = "";
+
+  /** Cheap: the folders of open editors are looked into, the workspace is not. */
+  const tell = async () => {
+    const look = ++newest.look;
+    const folders = [...found, ...(await openedCheckpoints())];
+    const keys = [...new Set(folders.flatMap(pathsOf))];
+    if (look !== newest.look || keys.join("\n") === told) return;
+    told = keys.join("\n");
+    await commands.executeCommand("setContext", KEY, keys);
   };
-  const soon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => void look(), SETTLE_MS);
+  const search = async () => {
+    const own = ++newest.search;
+    const folders = await findCheckpoints();
+    if (own !== newest.search) return;
+    found = folders;
+    await tell();
   };
+  const tellSoon = () => {
+    clearTimeout(telling);
+    telling = setTimeout(() => void tell(), SETTLE_MS);
+  };
+  const searchSoon = () => {
+    clearTimeout(searching);
+    searching = setTimeout(() => void search(), SETTLE_MS);
+  };
+  const changed = ({ fsPath }: Uri) => {
+    if (!ELSEWHERE.test(fsPath)) searchSoon();
+  };
+
   const watcher = workspace.createFileSystemWatcher("**/{config.json,*.safetensors}", false, true);
-  soon();
+  searchSoon();
   return [
     watcher,
-    watcher.onDidCreate(soon),
-    watcher.onDidDelete(soon),
-    workspace.onDidChangeWorkspaceFolders(soon),
-    window.tabGroups.onDidChangeTabs(soon),
+    watcher.onDidCreate(changed),
+    watcher.onDidDelete(changed),
+    workspace.onDidChangeWorkspaceFolders(searchSoon),
+    // A folder that comes whole, by a rename, need not be told file by file.
+    workspace.onDidCreateFiles(searchSoon),
+    workspace.onDidRenameFiles(searchSoon),
+    runs.onChange((job) => {
+      if (job?.state === "done") searchSoon();
+    }),
+    window.tabGroups.onDidChangeTabs(tellSoon),
     {
       dispose: () => {
-        clearTimeout(timer);
+        clearTimeout(searching);
+        clearTimeout(telling);
       },
     },
   ];
 }
+
+/** Of weights that are open in an editor, also outside the workspace. */
+async function openedCheckpoints(): Promise<string[]> {
+  const folders = new Set(
+    window.tabGroups.all.flatMap(({ tabs }) =>
+      tabs.flatMap(({ input }) => {
+        const uri =
+          typeof input === "object" && input !== null && "uri" in input ? input.uri : null;
+        return isFileUri(uri) && isWeights(uri.fsPath) ? [dirname(uri.fsPath)] : [];
+      }),
+    ),
+  );
+  const isCheckpoint = await Promise.all([...folders].map(hasConfig));
+  return [...folders].filter((_, i) => isCheckpoint[i]);
+}
+
+/**
+ * As a clause may see the folder: a window on another system than this one, which computes, writes a path of Windows
+ * as that of a URI, `/c:/models`.
+ */
+const pathsOf = (folder: string): string[] => {
+  const { fsPath, path } = Uri.file(folder);
+  return [fsPath, path];
+};
 
 const isFileUri = (uri: unknown): uri is { readonly fsPath: string } =>
   typeof uri === "object" &&

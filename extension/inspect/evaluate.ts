@@ -2,11 +2,11 @@
 import { basename, extname, join } from "node:path";
 import { Uri, window } from "vscode";
 import { EVALUATE } from "../../daemon/protocol.ts";
+import { folderOf, namesIn } from "../checkpointFiles.ts";
 import type { Host } from "../host.ts";
 import type { Panels } from "../panels/index.ts";
 import type { Runs } from "../runs/index.ts";
 import { readSettings } from "../settings.ts";
-import { folderOf, namesIn } from "./target.ts";
 
 export const TEXT_FILES = { Text: ["txt", "jsonl", "gz", "parquet"] };
 const TEXT_EXTENSIONS = [".txt", ".jsonl", ".gz", ".parquet"];

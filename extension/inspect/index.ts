@@ -2,18 +2,19 @@
 import { commands, Uri, ViewColumn, window } from "vscode";
 import type { Disposable } from "../disposable.ts";
 import { READ_RECIPE, type Role } from "../../daemon/protocol.ts";
+import { folderOf, weightsOf } from "../checkpointFiles.ts";
 import { register, registerRunning } from "../commands.ts";
 import type { Host } from "../host.ts";
 import { SAFETENSORS_VIEW, type Panels } from "../panels/index.ts";
 import { idOf, runOf, type Runs } from "../runs/index.ts";
 import { watchCheckpointFolders } from "./checkpointFolders.ts";
-import { checkpointOf, chooseCheckpoint, folderOf, weightsOf } from "./target.ts";
+import { checkpointOf, chooseCheckpoint } from "./target.ts";
 
-export { checkpointOf, chooseCheckpoint, folderOf, namesIn } from "./target.ts";
+export { checkpointOf, chooseCheckpoint, recipeInEditor } from "./target.ts";
 
 export function registerInspect(host: Host, panels: Panels, runs: Runs): Disposable[] {
   return [
-    ...watchCheckpointFolders(),
+    ...watchCheckpointFolders(host.runs),
     register("inspect", async (argument) => {
       const path = await checkpointOf(argument, chooseCheckpoint);
       if (path !== undefined) await inspect(path);

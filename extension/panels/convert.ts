@@ -1,7 +1,13 @@
 /** From the wire to what pages show: pure functions. */
-import type { JobDetail, JobInfo, JobUpdate } from "../../daemon/protocol.ts";
-import type { LayerReport, RunReport } from "../../daemon/report.ts";
-import { patternName, type Role } from "../../daemon/vocabulary.ts";
+import {
+  patternName,
+  type JobDetail,
+  type JobInfo,
+  type JobUpdate,
+  type LayerReport,
+  type Role,
+  type RunReport,
+} from "../../daemon/protocol.ts";
 import type {
   JobView,
   LayerView,

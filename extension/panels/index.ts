@@ -12,7 +12,7 @@ import {
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Role } from "../../daemon/vocabulary.ts";
+import type { Role } from "../../daemon/protocol.ts";
 import type { MatrixId, RunSource } from "../../webview/messages.ts";
 import type { Disposable } from "../disposable.ts";
 import type { Host } from "../host.ts";

@@ -1,7 +1,7 @@
 /** The read-only editor of `.safetensors` files and their indexes: a document is its path, the page asks for the rest. */
-import { commands, Uri, type WebviewPanel } from "vscode";
-import { existsSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { commands, Uri, window, type WebviewPanel } from "vscode";
+import { basename } from "node:path";
+import { folderOf, weightsOf } from "../checkpointFiles.ts";
 import type { Host } from "../host.ts";
 import { checkpointAnswers } from "./answers.ts";
 import { Handover } from "./handover.ts";
@@ -18,7 +18,14 @@ const choices = new Map<string, Handover<string>>();
 
 /** @param checkpoint a file, or a folder with a checkpoint in it */
 export async function openTensors(checkpoint: string, tensor?: string): Promise<void> {
-  const uri = Uri.file(fileOf(checkpoint));
+  const weights = await weightsOf(checkpoint);
+  if (weights === undefined) {
+    void window.showWarningMessage(
+      `${folderOf(checkpoint)} holds no .safetensors file to inspect.`,
+    );
+    return;
+  }
+  const uri = Uri.file(weights);
   if (tensor !== undefined) asked.set(uri.fsPath, tensor);
   await commands.executeCommand("vscode.openWith", uri, SAFETENSORS_VIEW);
   // A new editor has taken it; one that was open has not.
@@ -47,14 +54,4 @@ export function showTensors(host: Host, html: PageHtml, uri: Uri, panel: Webview
     page.dispose();
   });
   panel.webview.html = html(panel.webview, "safetensors", title);
-}
-
-const INDEX = "model.safetensors.index.json";
-const SINGLE = "model.safetensors";
-
-/** The file that stands for a checkpoint's folder. */
-function fileOf(checkpoint: string): string {
-  if (!existsSync(checkpoint) || !statSync(checkpoint).isDirectory()) return checkpoint;
-  const index = join(checkpoint, INDEX);
-  return existsSync(index) ? index : join(checkpoint, SINGLE);
 }

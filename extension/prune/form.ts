@@ -13,10 +13,10 @@ import {
   type HostMessage,
   type PathField,
 } from "../../webview/form/messages.ts";
+import { folderOf } from "../checkpointFiles.ts";
 import { showFailure } from "../commands.ts";
 import { daemonErrorOf } from "../errors.ts";
 import type { Host } from "../host.ts";
-import { folderOf } from "../inspect/index.ts";
 import { pageHtml } from "../panels/index.ts";
 import { readSettings } from "../settings.ts";
 import { saveRecipe } from "./saveRecipe.ts";
@@ -56,6 +56,7 @@ export class PruneForm implements Disposable {
       panel.webview.onDidReceiveMessage((message: unknown) => {
         const parsed = formMessage.safeParse(message);
         if (parsed.success) this.#receive(parsed.data).catch(showFailure);
+        else console.error(`DenoiseRotator: the form sent no message: ${parsed.error.message}`);
       }),
     ];
     panel.webview.html = pageHtml(panel.webview, extensionUri, "form", title);

@@ -4,7 +4,7 @@ import type { Disposable } from "../disposable.ts";
 import { RECIPE_SUFFIX } from "../../daemon/protocol.ts";
 import { registerRunning } from "../commands.ts";
 import type { Host } from "../host.ts";
-import { checkpointOf, chooseCheckpoint } from "../inspect/index.ts";
+import { checkpointOf, chooseCheckpoint, recipeInEditor } from "../inspect/index.ts";
 import type { Panels } from "../panels/index.ts";
 import type { Runs } from "../runs/index.ts";
 import type { PruneForm } from "./form.ts";
@@ -89,12 +89,6 @@ const options = ({ context }: Host) => ({
   enableScripts: true,
   localResourceRoots: [Uri.joinPath(context.extensionUri, "dist", "webview")],
 });
-
-/** From the palette: the recipe that has the focus. */
-function recipeInEditor(): Uri | undefined {
-  const uri = window.activeTextEditor?.document.uri;
-  return uri?.fsPath.endsWith(RECIPE_SUFFIX) ? uri : undefined;
-}
 
 /** The daemon reads the file, and a person means what they see. */
 async function saved(path: string): Promise<void> {

@@ -2,7 +2,7 @@
 import { basename, dirname, isAbsolute, join, relative, sep } from "node:path";
 import { Uri, window, workspace } from "vscode";
 import { RECIPE_SUFFIX, type RecipeFile } from "../../daemon/protocol.ts";
-import { folderOf } from "../inspect/index.ts";
+import { folderOf } from "../checkpointFiles.ts";
 
 export async function saveRecipe(checkpoint: string, recipe: RecipeFile): Promise<void> {
   const folder = folderOf(checkpoint);

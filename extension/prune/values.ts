@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { readdir, stat } from "node:fs/promises";
 import type { RecipeFile } from "../../daemon/protocol.ts";
 import { EFFORTS, type FormValues } from "../../webview/form/messages.ts";
-import { folderOf, namesIn } from "../inspect/index.ts";
+import { folderOf, namesIn } from "../checkpointFiles.ts";
 import type { Settings } from "../settings.ts";
 
 /** Where a person who changes nothing gets the best that is known (docs/measurements.md). */

@@ -17,7 +17,11 @@ export async function runOf(
 ): Promise<JobInfo | undefined> {
   await client.start();
   const id = idOf(argument);
-  if (id !== null) return runs.get(id);
+  if (id !== null) {
+    const job = runs.get(id);
+    if (!job) void window.showInformationMessage("This run is not in the list of runs any more.");
+    return job;
+  }
   const candidates = runs.all().filter(suits);
   if (candidates.length === 0) {
     void window.showInformationMessage(none);

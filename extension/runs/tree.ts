@@ -212,7 +212,9 @@ function runItem(job: JobInfo, connected: boolean): TreeItem {
   item.iconPath = known ? ICON[state] : new ThemeIcon("question");
   item.contextValue = contextOf(job);
   item.tooltip = tooltip(job);
-  item.accessibilityInformation = { label: `${title}, ${known ? STATE_WORD[state] : "Unknown"}, ${stands}` };
+  item.accessibilityInformation = {
+    label: `${title}, ${known ? STATE_WORD[state] : "Unknown"}, ${stands}`,
+  };
   item.command = {
     title: "Open Run",
     command: "denoise-rotator.openRun",

@@ -77,7 +77,7 @@ const STAGE_WORD: Readonly<Record<Stage, string>> = {
   collect: "collecting activations",
   rotate: "learning the rotation",
   prune: "pruning",
-  propagate: "propagating",
+  propagate: "passing activations on",
   commit: "writing the checkpoint",
   evaluate: "measuring perplexity",
 };

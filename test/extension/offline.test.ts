@@ -9,7 +9,7 @@ import { RunTree } from "../../extension/runs/tree.ts";
 
 const item = vi.hoisted(() => ({
   text: "",
-  command: undefined as unknown,
+  command: undefined,
   visible: false,
   show() {
     this.visible = true;

@@ -43,9 +43,7 @@ function scene() {
     onState: states.event,
     request: (_: unknown, params: { resume?: boolean }) => {
       asked.push(params);
-      return params.resume === true
-        ? Promise.resolve({ id: "1" })
-        : Promise.reject(unfinished());
+      return params.resume === true ? Promise.resolve({ id: "1" }) : Promise.reject(unfinished());
     },
   };
   const runs = { get: (id: string) => jobs.get(id), onChange: changes.event };

@@ -38,6 +38,18 @@ export class MarkdownString {
   }
 }
 export const StatusBarAlignment = { Left: 1, Right: 2 };
-export const Uri = {};
+export class Uri {
+  private constructor(
+    readonly scheme: string,
+    readonly path: string,
+    readonly fsPath: string,
+  ) {}
+  static file(path: string): Uri {
+    return new Uri("file", path, path);
+  }
+  static from({ scheme, path }: { scheme: string; path: string }): Uri {
+    return new Uri(scheme, path, path);
+  }
+}
 export const window = {};
 export const workspace = {};

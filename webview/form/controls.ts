@@ -119,22 +119,52 @@ export function textInput(
   };
 }
 
-/** A whole number; what is none is not taken. */
-export function numberInput(
-  label: string,
-  placeholder: string,
-  onChange: (value: number | null) => void,
-): Input {
-  const input = textInput(label, placeholder, (text) => {
+const MOST = 1_000_000;
+
+export interface NumberOptions {
+  readonly label: string;
+  readonly placeholder: string;
+  /** Nothing may be given, which is null. */
+  readonly optional?: boolean;
+  readonly onChange: (value: number | null) => void;
+  /** What is there is no such number, and why; null: it is one again. */
+  readonly onWrong: (why: string | null) => void;
+}
+
+/** A whole number from 1; what is none is not taken, and said. */
+export function numberInput({
+  label,
+  placeholder,
+  optional = false,
+  onChange,
+  onWrong,
+}: NumberOptions): Input {
+  const judge = (wrong: boolean): void => {
+    input.element.setAttribute("aria-invalid", String(wrong));
+    const nothing = optional ? ", or nothing" : "";
+    onWrong(
+      wrong
+        ? `${label}: give a whole number from 1 to ${MOST.toLocaleString("en")}${nothing}.`
+        : null,
+    );
+  };
+  const input = textInput(label, placeholder, (typed) => {
+    const text = typed.trim();
     const value = Number(text);
-    const good = Number.isInteger(value) && value >= 1 && value <= 1_000_000;
-    input.element.setAttribute("aria-invalid", String(!good && text !== ""));
-    if (text === "") onChange(null);
+    const good = Number.isInteger(value) && value >= 1 && value <= MOST;
+    judge(text === "" ? !optional : !good);
+    if (text === "" && optional) onChange(null);
     else if (good) onChange(value);
   });
   input.element.inputMode = "numeric";
   input.element.classList.add("form-number");
-  return input;
+  return {
+    element: input.element,
+    set(value) {
+      input.set(value);
+      judge(false);
+    },
+  };
 }
 
 export function select<V extends string>(

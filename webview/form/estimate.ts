@@ -1,5 +1,5 @@
 /** What the run will take, beside the form; and why it cannot be, where it cannot. */
-import { h } from "../charts/index.ts";
+import { format, h } from "../charts/index.ts";
 import type { EstimateView, Trouble } from "./messages.ts";
 
 export interface Estimate {
@@ -37,11 +37,16 @@ export function estimatePanel(): Estimate {
 
 function figures(e: EstimateView): HTMLElement {
   const rows: readonly (readonly [string, string, string?])[] = [
-    ["Time", e.seconds === null ? "unknown" : `about ${duration(e.seconds)}`],
-    ["Device memory", bytes(e.device)],
-    ["RAM", bytes(e.host)],
-    ["Disk while it runs", bytes(e.workDisk), `${bytes(e.freeDisk)} free`],
-    ["Output", bytes(e.outputDisk), "dense, with zeros"],
+    [
+      "Time",
+      e.seconds === null
+        ? "unknown"
+        : `about ${format.duration(Math.max(1, Math.round(e.seconds)))}`,
+    ],
+    ["Device memory", format.bytes(e.device)],
+    ["RAM", format.bytes(e.host)],
+    ["Disk while it runs", format.bytes(e.workDisk), `${format.bytes(e.freeDisk)} free`],
+    ["Output", format.bytes(e.outputDisk), "dense, with zeros"],
     ["Model", `${count(e.parameters)} parameters`, `${e.modelType}, ${e.layers} layers`],
   ];
   return h(
@@ -63,18 +68,9 @@ const remarks = (notes: readonly string[]): HTMLElement[] =>
     ? []
     : [h("ul", { class: "form-notes" }, ...notes.map((note) => h("li", {}, note)))];
 
-function duration(seconds: number): string {
-  if (seconds < 1) return "a second";
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
-}
-
-const bytes = (value: number): string => scaled(value, ["B", "kB", "MB", "GB", "TB"]);
-const count = (value: number): string => scaled(value, ["", "K", "M", "B"]);
-
-function scaled(value: number, units: readonly string[]): string {
-  const power = value < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(value) / 3));
-  const shown = power === 0 ? String(Math.round(value)) : (value / 1000 ** power).toPrecision(3);
-  return `${shown} ${units[power] ?? ""}`.trim();
+/** As models are called: `7.61 B` parameters. */
+function count(value: number): string {
+  const power = Math.min(3, Math.floor(Math.log10(Math.max(1, value)) / 3));
+  const shown = power === 0 ? String(value) : (value / 1000 ** power).toPrecision(3);
+  return `${shown} ${["", "K", "M", "B"][power] ?? ""}`.trim();
 }

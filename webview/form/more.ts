@@ -1,6 +1,6 @@
 /** Options that few need to change. */
 import { h } from "../charts/index.ts";
-import { labelled, numberInput, select } from "./controls.ts";
+import { type Input, labelled, numberInput, select } from "./controls.ts";
 import type { FormValues } from "./messages.ts";
 
 export interface MoreOptions {
@@ -8,7 +8,11 @@ export interface MoreOptions {
   show(values: FormValues): void;
 }
 
-export function moreOptions(onChange: (change: Partial<FormValues>) => void): MoreOptions {
+/** @param onWrong whether something is filled in that cannot be taken; it is told here, under the controls */
+export function moreOptions(
+  onChange: (change: Partial<FormValues>) => void,
+  onWrong: (wrong: boolean) => void,
+): MoreOptions {
   const objective = select(
     "Objective",
     [
@@ -29,13 +33,34 @@ export function moreOptions(onChange: (change: Partial<FormValues>) => void): Mo
       onChange({ sparsityProfile: value });
     },
   );
-  const steps = numberInput("Steps of the rotation", "200", (value) => {
+  const wrong = new Map<string, string>();
+  const trouble = h("p", { class: "form-trouble", role: "alert", hidden: true });
+  const number = (
+    label: string,
+    placeholder: string,
+    optional: boolean,
+    change: (value: number | null) => void,
+  ): Input =>
+    numberInput({
+      ...{ label, placeholder, optional },
+      onChange: change,
+      onWrong: (why) => {
+        const before = wrong.get(label) ?? null;
+        if (why === before) return;
+        if (why === null) wrong.delete(label);
+        else wrong.set(label, why);
+        trouble.textContent = [...wrong.values()].join(" ");
+        trouble.hidden = wrong.size === 0;
+        onWrong(wrong.size > 0);
+      },
+    });
+  const steps = number("Steps of the rotation", "200", false, (value) => {
     if (value !== null) onChange({ steps: value });
   });
-  const samples = numberInput("Calibration windows", "128", (value) => {
+  const samples = number("Calibration windows", "128", false, (value) => {
     if (value !== null) onChange({ samples: value });
   });
-  const seqLen = numberInput("Tokens in a window", "2048, or the model's context", (value) => {
+  const seqLen = number("Tokens in a window", "2048, or the model's context", true, (value) => {
     onChange({ seqLen: value });
   });
   return {
@@ -52,6 +77,7 @@ export function moreOptions(onChange: (change: Partial<FormValues>) => void): Mo
         labelled("Tokens in a window", seqLen.element),
         labelled("Sparsity of the layers (not for N:M)", profile),
       ),
+      trouble,
       h("p", { class: "form-hint" }, "All other options are in a recipe: save one and edit it."),
     ),
     show(values) {

@@ -27,6 +27,12 @@ export class FormView {
   #checkpoint = "";
   #foundCalibration: string | null = null;
   #values: FormValues | null = null;
+  /** A control holds what is no value: the others are as planned, but not what the person sees. */
+  #wrong = false;
+  /** These values have been planned, and can be. */
+  #planned = false;
+  /** Until the host answers, so that one impatient double click does not start two runs. */
+  #starting = false;
 
   readonly #title = h("h1", {}, "Prune");
   readonly #path = h("p", { class: "form-hint form-path" });
@@ -117,9 +123,15 @@ export class FormView {
       this.#change({ device });
     },
   );
-  readonly #more = moreOptions((change) => {
-    this.#change(change);
-  });
+  readonly #more = moreOptions(
+    (change) => {
+      this.#change(change);
+    },
+    (wrong) => {
+      this.#wrong = wrong;
+      this.#enable();
+    },
+  );
   readonly #estimate = estimatePanel();
   readonly #start = button({
     label: "Start Pruning",
@@ -195,7 +207,7 @@ export class FormView {
       event.preventDefault();
       this.#submit("start");
     });
-    this.#start.disabled = true;
+    this.#enable();
   }
 
   receive(message: HostMessage): void {
@@ -226,15 +238,21 @@ export class FormView {
       case "estimate":
         this.#blame(null);
         this.#estimate.show(message.estimate);
-        this.#start.disabled = false;
+        this.#planned = true;
+        this.#enable();
         return;
       case "trouble":
         this.#blame(message.trouble);
         this.#estimate.refuse(message.trouble);
-        this.#start.disabled = true;
+        // One of starting may have gone by the next time; one of planning is of these values.
+        if (!this.#starting) this.#planned = false;
+        this.#enable();
         return;
       case "idle":
         this.#start.textContent = "Start Pruning";
+        // What could be started before can be tried again, whether the person or the machine stopped it.
+        this.#starting = false;
+        this.#enable();
         return;
       default:
         message satisfies never;
@@ -244,7 +262,8 @@ export class FormView {
   #change(change: Partial<FormValues>): void {
     if (!this.#values) return;
     this.#values = { ...this.#values, ...change };
-    this.#start.disabled = true;
+    this.#planned = false;
+    this.#enable();
     this.#show();
     this.#keep();
     this.door.post({ type: "change", values: this.#values });
@@ -287,13 +306,18 @@ export class FormView {
   }
 
   #submit(type: "start" | "save"): void {
-    if (!this.#values || (type === "start" && this.#start.disabled)) return;
+    if (!this.#values || this.#wrong || (type === "start" && this.#start.disabled)) return;
     if (type === "start") {
-      // Until the host answers, so that one impatient double click does not start two runs.
-      this.#start.disabled = true;
+      this.#starting = true;
+      this.#enable();
       this.#start.textContent = "Starting …";
     }
     this.door.post({ type, values: this.#values });
+  }
+
+  #enable(): void {
+    this.#start.disabled = !this.#planned || this.#wrong || this.#starting;
+    this.#save.disabled = this.#wrong;
   }
 
   #without(name: "calibration" | "evaluation", path: string): string[] {

@@ -16,6 +16,7 @@ export function saveButtons(bridge: Bridge, { name, parts, csv }: Savable): HTML
     `${name()
       .replace(/[^\w.,=() -]+/g, "-")
       .slice(0, 100)}.${ending}`;
+  const trouble = h("span", { class: "panel-label", role: "alert" });
   return h(
     "div",
     { class: "panel-group", role: "group", "aria-label": "Save" },
@@ -23,9 +24,15 @@ export function saveButtons(bridge: Bridge, { name, parts, csv }: Savable): HTML
     button({
       label: "PNG",
       onClick: () => {
-        void picturePng(parts()).then((data) => {
-          bridge.post({ type: "save", name: fileName("png"), encoding: "base64", data });
-        });
+        trouble.textContent = "";
+        picturePng(parts())
+          .then((data) => {
+            bridge.post({ type: "save", name: fileName("png"), encoding: "base64", data });
+          })
+          .catch((error: unknown) => {
+            const why = error instanceof Error ? error.message : String(error);
+            trouble.textContent = `The picture could not be made: ${why}`;
+          });
       },
     }),
     button({
@@ -41,6 +48,7 @@ export function saveButtons(bridge: Bridge, { name, parts, csv }: Savable): HTML
         bridge.post({ type: "save", name: fileName("csv"), encoding: "utf8", data: csv() });
       },
     }),
+    trouble,
   );
 }
 

@@ -5,13 +5,13 @@
  * queued, the others go on meanwhile. Data is copied to a GPU when an operation there asks for it, and stays there too.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { unsupportedType } from "../errors.ts";
+import { tensorTooLarge, unsupportedType } from "../errors.ts";
 import type { FullPrecision } from "../fullPrecision.ts";
 import type { HostArray, HostMemory } from "../hostArrays.ts";
 import type { SeveralGpus } from "../severalGpus.ts";
 import type { CudaDevice } from "./device.ts";
 import type { Pinned } from "./pinned.ts";
-import type { CudaBackend, DeviceMemory } from "./runtime.ts";
+import { ELEMENT_LIMIT, type CudaBackend, type DeviceMemory } from "./runtime.ts";
 
 interface Data {
   /** Where the data was made, or written last. */
@@ -42,6 +42,8 @@ export class CudaTensorBackend
   private readonly data: tf.DataStorage<Data>;
   private current: CudaDevice;
   private disposed = false;
+  /** Tensors of the kernel that runs now. */
+  private made: tf.DataId[] | undefined;
   /** Page-locked arrays that are in use, by their memory. */
   private readonly hosts = new Map<ArrayBufferLike, Pinned>();
 
@@ -86,9 +88,10 @@ export class CudaTensorBackend
     refCount: number,
   ): void {
     const type = numeric(dtype);
+    const elements = elementsOf(shape, type);
     const bytes = bytesOf(values, type);
     const memory = this.runtime.upload(bytes, this.hostAddress(bytes));
-    this.keep(dataId, memory, shape, type, refCount);
+    this.keep(dataId, memory, elements, type, refCount);
   }
 
   override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
@@ -201,9 +204,10 @@ export class CudaTensorBackend
 
   output(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo {
     const type = numeric(dtype);
-    const memory = this.runtime.allocate(BYTES[type] * sizeOf(shape));
+    const elements = elementsOf(shape, type);
+    const memory = this.runtime.allocate(BYTES[type] * elements);
     const dataId = {};
-    this.keep(dataId, memory, shape, type, 1);
+    this.keep(dataId, memory, elements, type, 1);
     return { dataId, shape: [...shape], dtype };
   }
 
@@ -213,6 +217,7 @@ export class CudaTensorBackend
 
   ownAddress({ dataId }: tf.TensorInfo): number {
     const data = this.data.get(dataId);
+    if (data.reads > 0) throw new Error("cuda: a tensor that is being read is written in place");
     const memory = this.copyHere(data);
     if (data.home.gpu === this.current && data.copies.size === 0) return memory.address;
     const others = [...data.copies, [data.home.gpu, data.home.memory] as const];
@@ -231,18 +236,39 @@ export class CudaTensorBackend
     this.disposeData(dataId);
   }
 
+  /** The same kernel; where it throws (the device is full), the tensors that it made until then are freed. */
+  allOrNothing({ kernelFunc, ...rest }: tf.KernelConfig): tf.KernelConfig {
+    return {
+      ...rest,
+      kernelFunc: (params) => {
+        const outer = this.made;
+        const made: tf.DataId[] = [];
+        this.made = made;
+        try {
+          return kernelFunc(params);
+        } catch (error) {
+          for (const dataId of made) this.disposeData(dataId, true);
+          throw error;
+        } finally {
+          this.made = outer;
+        }
+      },
+    };
+  }
+
   private keep(
     dataId: tf.DataId,
     memory: DeviceMemory,
-    shape: readonly number[],
+    elements: number,
     dtype: NumericType,
     references: number,
   ): void {
+    this.made?.push(dataId);
     this.data.set(dataId, {
       home: { gpu: this.current, memory },
       copies: new Map(),
       dtype,
-      elements: sizeOf(shape),
+      elements,
       references,
       reads: 0,
     });
@@ -282,8 +308,12 @@ export class CudaTensorBackend
   }
 }
 
-const sizeOf = (shape: readonly number[]): number =>
-  shape.reduce((size, extent) => size * extent, 1);
+/** @throws backend/tensor-too-large */
+function elementsOf(shape: readonly number[], dtype: NumericType): number {
+  const elements = shape.reduce((size, extent) => size * extent, 1);
+  if (elements <= ELEMENT_LIMIT) return elements;
+  throw tensorTooLarge("cuda", BYTES[dtype] * elements, BYTES[dtype] * ELEMENT_LIMIT);
+}
 
 function numeric(dtype: tf.DataType): NumericType {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;

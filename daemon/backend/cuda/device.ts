@@ -186,12 +186,19 @@ export class CudaDevice implements CudaRuntime {
       else multiply(product);
       return;
     }
-    const a = storedA === "f32" ? this.toBf16(product.a, spanOf(product, "a")) : undefined;
-    const b = storedB === "f32" ? this.toBf16(product.b, spanOf(product, "b")) : undefined;
-    const rounded = { ...product, a: a?.address ?? product.a, b: b?.address ?? product.b };
-    this.multiply(rounded, "bf16", "bf16");
-    if (a) this.free(a);
-    if (b) this.free(b);
+    const made: DeviceMemory[] = [];
+    const rounded = (operand: "a" | "b"): number => {
+      const copy = this.toBf16(product[operand], spanOf(product, operand));
+      made.push(copy);
+      return copy.address;
+    };
+    try {
+      const a = storedA === "f32" ? rounded("a") : product.a;
+      const b = storedB === "f32" ? rounded("b") : product.b;
+      this.multiply({ ...product, a, b }, "bf16", "bf16");
+    } finally {
+      for (const copy of made) this.free(copy);
+    }
   }
 
   /** Products of float32 operands that `queue` queues are computed in full float32, whatever they ask for. */
@@ -209,14 +216,19 @@ export class CudaDevice implements CudaRuntime {
     const target = this.allocate(2 * elements);
     const most = this.gpu.multiprocessors * CONVERT_BLOCKS_PER_MULTIPROCESSOR;
     const blocks = Math.ceil(elements / (2 * CONVERT_THREADS));
-    this.launch({
-      program: CONVERT,
-      entry: "f32_to_bf16",
-      grid: [Math.max(1, Math.min(blocks, most))],
-      block: [CONVERT_THREADS],
-      args: [pointer(source), pointer(target.address), i64(elements)],
-    });
-    return target;
+    try {
+      this.launch({
+        program: CONVERT,
+        entry: "f32_to_bf16",
+        grid: [Math.min(blocks, most)],
+        block: [CONVERT_THREADS],
+        args: [pointer(source), pointer(target.address), i64(elements)],
+      });
+      return target;
+    } catch (error) {
+      this.free(target);
+      throw error;
+    }
   }
 
   fill(address: number, byte: number, bytes: number): void {
@@ -319,7 +331,7 @@ export class CudaDevice implements CudaRuntime {
     } catch (error) {
       throw this.failed(error);
     } finally {
-      if (this.failure === undefined) this.driver.destroyEvent(ready);
+      this.forget(ready);
     }
     if (this.failure !== undefined) throw this.failure;
   }
@@ -327,14 +339,14 @@ export class CudaDevice implements CudaRuntime {
   /** As {@link download}, but the process waits. */
   downloadNow(address: number, target: Uint8Array): void {
     if (target.length === 0) return;
-    this.guarded(() => {
-      const ready = this.mark(false);
-      try {
+    const ready = this.guarded(() => this.mark(false));
+    try {
+      this.guarded(() => {
         this.downloads.copyNow(address, target, ready);
-      } finally {
-        this.driver.destroyEvent(ready);
-      }
-    });
+      });
+    } finally {
+      this.forget(ready);
+    }
   }
 
   /** Milliseconds the device spends on what `queue` queues. */
@@ -418,6 +430,13 @@ export class CudaDevice implements CudaRuntime {
     return event;
   }
 
+  private forget(event: Handle): void {
+    if (this.failure !== undefined) return;
+    this.guarded(() => {
+      this.driver.destroyEvent(event);
+    });
+  }
+
   /** What is queued on `later` from now on waits for what is queued on `earlier` by now. */
   private order(earlier: Handle, later: Handle): void {
     const event = this.driver.createEvent(false);
@@ -467,6 +486,7 @@ export function gpuInfo(driver: Driver, device: number): GpuInfo {
     ],
     multiprocessors: driver.attribute(ATTRIBUTE.multiprocessors, device),
     totalBytes: driver.totalBytes(device),
+    sharedBytesPerBlock: driver.attribute(ATTRIBUTE.sharedBytesPerBlock, device),
   };
 }
 

@@ -55,7 +55,9 @@ export class Downloads {
 
   /** The same, holding the event loop until it is done. */
   copyNow(source: number, target: Uint8Array, ready: Handle): void {
-    const slot = (this.own ??= this.one());
+    this.own ??= pinned(this.driver, this.native, this.size.slotBytes);
+    if (this.own === undefined) throw hostMemoryFull(this.size.slotBytes);
+    const slot = this.own;
     this.driver.waitEvent(this.stream, ready);
     for (let at = 0; at < target.length; at += slot.bytes.length) {
       const count = Math.min(slot.bytes.length, target.length - at);
@@ -73,43 +75,34 @@ export class Downloads {
   }
 
   private async transfer(source: number, target: Uint8Array, ready: Handle): Promise<void> {
-    const slots = this.ring(Math.ceil(target.length / this.size.slotBytes));
     this.driver.waitEvent(this.stream, ready);
+    const free = [...this.slots];
     const underWay: Piece[] = [];
-    let next = 0;
     for (let at = 0; at < target.length; at += this.size.slotBytes) {
-      if (underWay.length === slots.length) await this.collect(underWay.shift(), target);
-      const slot = slots[next++ % slots.length] as Pinned;
+      const slot = free.pop() ?? this.another() ?? (await this.collect(underWay, target));
       const count = Math.min(this.size.slotBytes, target.length - at);
       this.driver.toHost(slot.address, source + at, count, this.stream);
       this.driver.record(slot.event, this.stream);
       underWay.push({ slot, at, count });
     }
-    for (const piece of underWay) await this.collect(piece, target);
+    while (underWay.length > 0) await this.collect(underWay, target);
   }
 
-  private async collect(piece: Piece | undefined, target: Uint8Array): Promise<void> {
-    if (piece === undefined) return;
+  /** One more buffer for the ring, if it may have one and the machine gives one: with fewer it is slower. */
+  private another(): Pinned | undefined {
+    if (this.slots.length === this.size.slots) return undefined;
+    const made = pinned(this.driver, this.native, this.size.slotBytes);
+    if (made) this.slots.push(made);
+    return made;
+  }
+
+  /** Takes the oldest piece over; its buffer is free then. */
+  private async collect(underWay: Piece[], target: Uint8Array): Promise<Pinned> {
+    const piece = underWay.shift();
+    if (piece === undefined) throw hostMemoryFull(this.size.slotBytes);
     await whenDone(this.driver, piece.slot.event);
     target.set(piece.slot.bytes.subarray(0, piece.count), piece.at);
-  }
-
-  /** As many buffers as there are pieces, as the ring may have and as are to be had: at least one. */
-  private ring(pieces: number): readonly Pinned[] {
-    while (this.slots.length < Math.min(pieces, this.size.slots)) {
-      const made = pinned(this.driver, this.native, this.size.slotBytes);
-      if (made === undefined && this.slots.length > 0) break;
-      this.slots.push(made ?? this.none());
-    }
-    return this.slots;
-  }
-
-  private one(): Pinned {
-    return pinned(this.driver, this.native, this.size.slotBytes) ?? this.none();
-  }
-
-  private none(): never {
-    throw hostMemoryFull(this.size.slotBytes);
+    return piece.slot;
   }
 }
 

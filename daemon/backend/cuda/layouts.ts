@@ -3,6 +3,7 @@
  * tensor cores read both operands along k, and here neither lies so. Turning A first reads and writes it once, a small
  * part of what a large product wins.
  */
+import { withScratch } from "./kernels/kernel.ts";
 import { movementProgram } from "./kernels/programs.ts";
 import { i32, pointer, type CudaRuntime, type Gemm } from "./runtime.ts";
 
@@ -21,17 +22,17 @@ export function inFastLayout(
     return;
   }
   const { a, m, k } = product;
-  const turned = runtime.allocate(4 * m * k);
   const [across, down] = [Math.ceil(m / 32), Math.ceil(k / 32)];
-  runtime.launch({
-    program: movementProgram,
-    entry: "transpose_4",
-    grid: [across * down],
-    block: [32, 8],
-    args: [pointer(a), pointer(turned.address), i32(k), i32(m), i32(across), i32(down)],
+  withScratch(runtime, 4 * m * k, (turned) => {
+    runtime.launch({
+      program: movementProgram,
+      entry: "transpose_4",
+      grid: [across * down],
+      block: [32, 8],
+      args: [pointer(a), pointer(turned), i32(k), i32(m), i32(across), i32(down)],
+    });
+    multiply({ ...product, a: turned, lda: k, transposeA: false });
   });
-  multiply({ ...product, a: turned.address, lda: k, transposeA: false });
-  runtime.free(turned);
 }
 
 function worthTurning({ m, n, k, transposeA, transposeB, lda = m, batch = 1 }: Gemm): boolean {

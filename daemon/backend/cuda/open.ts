@@ -81,7 +81,8 @@ async function installed(
     if (!(await tf.setBackend("cuda"))) {
       throw new Error("TensorFlow.js could not start its cuda backend");
     }
-    undo.push(registerAll([...tensorKernels(backend), ...fusedKernels(backend)]));
+    const kernels = [...tensorKernels(backend), ...fusedKernels(backend)];
+    undo.push(registerAll(kernels.map((kernel) => backend.allOrNothing(kernel))));
     return { maxTotalBytes: backend.freeBytes(), dispose };
   } catch (error) {
     dispose();

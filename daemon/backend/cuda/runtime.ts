@@ -88,6 +88,8 @@ export interface GpuInfo {
   readonly capability: readonly [major: number, minor: number];
   readonly multiprocessors: number;
   readonly totalBytes: number;
+  /** Shared memory that a block may have, static and dynamic together. */
+  readonly sharedBytesPerBlock: number;
 }
 
 /** One GPU, one stream. Every failing status of the driver or a library is thrown as backend/device-failed. */
@@ -122,7 +124,11 @@ export interface CudaBackend extends tf.KernelBackend {
   output(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   /** The device address of a tensor's data, to read; copied to this GPU where it lies on another only. */
   address(tensor: tf.TensorInfo): number;
-  /** The same, to write in place: copies on other GPUs are given up. */
+  /**
+   * The same, to write in place: copies on other GPUs are given up.
+   *
+   * @throws while the tensor is read: what is read must not change meanwhile
+   */
   ownAddress(tensor: tf.TensorInfo): number;
   /** The same data under another shape (its own reference). */
   alias(tensor: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo;

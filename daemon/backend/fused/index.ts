@@ -14,7 +14,7 @@ export {
   type AdamRates,
   type Move,
 } from "./orthogonal.ts";
-export { addProduct, exactProduct, searchProduct } from "./products.ts";
+export { addProduct, exactProduct, searchAddProduct, searchProduct } from "./products.ts";
 export { prunedMassObjective } from "./prunedMass.ts";
 export { addScaledColumns, columnDots } from "./quadratic.ts";
 export { selectLowest } from "./selectLowest.ts";

@@ -22,8 +22,19 @@ export function searchProduct(
   return runFused("searchProduct", { a, b }, { transposeA, transposeB })[0] as tf.Tensor2D;
 }
 
+/** {@link addProduct}, whose product is a {@link searchProduct}. */
+export function searchAddProduct(
+  sum: tf.Tensor2D,
+  a: tf.Tensor2D,
+  b: tf.Tensor2D,
+  transposeA = false,
+  transposeB = false,
+): tf.Tensor2D {
+  return addTo(sum, a, b, { transposeA, transposeB, search: true });
+}
+
 /**
- * `sum + op(a) op(b)`, as {@link searchProduct} rounds; a backend that can adds into sum's own memory.
+ * `sum + op(a) op(b)` with float32 operands, as {@link exactProduct}; a backend that can adds into sum's own memory.
  *
  * @param sum `[m, n]`, taken over; nobody else may hold it, since its memory may be written to
  * @param a `[m, k]`, or `[k, m]` if transposed
@@ -36,10 +47,23 @@ export function addProduct(
   transposeA = false,
   transposeB = false,
 ): tf.Tensor2D {
+  return addTo(sum, a, b, { transposeA, transposeB, search: false });
+}
+
+/** What the kernel is told. */
+interface Added {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Operands may be rounded. */
+  readonly search: boolean;
+}
+
+function addTo(sum: tf.Tensor2D, a: tf.Tensor2D, b: tf.Tensor2D, how: Added): tf.Tensor2D {
+  const { transposeA, transposeB } = how;
   const [m, n] = productShape(a, b, transposeA, transposeB);
   tf.util.assertShapesMatch(sum.shape, [m, n], "The sum does not fit the product: ");
   const added = hasKernel("addProduct")
-    ? (runFused("addProduct", { sum, a, b }, { transposeA, transposeB })[0] as tf.Tensor2D)
+    ? (runFused("addProduct", { sum, a, b }, { ...how })[0] as tf.Tensor2D)
     : tf.tidy(() => tf.add<tf.Tensor2D>(sum, tf.matMul(a, b, transposeA, transposeB)));
   sum.dispose();
   return added;

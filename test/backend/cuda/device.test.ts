@@ -2,10 +2,12 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, describe, expect, test } from "vitest";
 import {
+  addProduct,
   hostArray,
   inFullPrecision,
   openBackend,
   readInto,
+  searchAddProduct,
   uploaded,
   type Backend,
   type OpenOptions,
@@ -116,6 +118,14 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
       expect(values.map(([value]) => value)).toEqual([1, 1 + 2 ** -20, 1]);
     });
 
+    test("added in full float32, but where the sum only guides a search", async () => {
+      await open({ precision: "bf16" });
+      const [x, one] = [tf.tensor2d([1 + 2 ** -20], [1, 1]), tf.ones<tf.Rank.R2>([1, 1])];
+      const sums = [addProduct, searchAddProduct].map((add) => add(tf.zeros([1, 1]), x, one));
+      const values = await Promise.all(sums.map((sum) => sum.data()));
+      expect(values.map(([value]) => value)).toEqual([1 + 2 ** -20, 1]);
+    });
+
     test("with an operand stored as bfloat16", async () => {
       const cuda = await open();
       const used = memoryOf(cuda);
@@ -204,6 +214,26 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
     expect(kernelMs).toBeGreaterThanOrEqual(0);
   });
 
+  test("a tensor of more elements than kernels count is refused, and work goes on", async () => {
+    const cuda = await open();
+    expect(() => cuda.output([2 ** 16, 2 ** 15], "bool")).toThrow(
+      expect.objectContaining({
+        code: "backend/tensor-too-large",
+        message: expect.stringMatching(/^cuda: /) as string,
+      }),
+    );
+    expect(await tf.ones([3]).data()).toEqual(Float32Array.of(1, 1, 1));
+  });
+
+  test("a tensor that is read is not written in place", async () => {
+    await open();
+    const [sum, one] = [tf.tensor2d([1], [1, 1]), tf.ones<tf.Rank.R2>([1, 1])];
+    const reading = sum.data();
+    expect(() => addProduct(sum, one, one)).toThrow(/is being read/);
+    expect(await reading).toEqual(Float32Array.of(1));
+    expect(await addProduct(sum, one, one).data()).toEqual(Float32Array.of(2));
+  });
+
   test("more than the device has: sizes and advice, and work goes on", async () => {
     const cuda = await open();
     const { totalBytes } = cuda.runtime.gpu;
@@ -261,6 +291,73 @@ describe.skipIf(emulation === undefined)("what only the emulated GPU can show", 
     large.dispose();
     const again = tf.sub(twice, tf.tensor1d(counted(1_000_000)));
     expect(same(await again.data(), counted(1_000_000))).toBe(true);
+  });
+
+  test("without page-locked memory host arrays are plain ones, and work goes on", async () => {
+    await open();
+    emulation?.failNext("cuMemAllocHost_v2", 2);
+    const plain = hostArray(10);
+    plain.values.set(counted(10));
+    const before = held();
+    emulation?.failNext("cuMemAllocHost_v2", 2);
+    expect(() => tf.tensor1d(plain.values)).toThrow(
+      expect.objectContaining({ code: "backend/host-memory" }),
+    );
+    expect(held()).toEqual(before);
+    const x = tf.tensor1d(plain.values);
+    const events = held().events;
+    for (const read of [() => x.data(), () => Promise.resolve().then(() => x.dataSync())]) {
+      emulation?.failNext("cuMemAllocHost_v2", 2);
+      await expect(read).rejects.toMatchObject({ code: "backend/host-memory" });
+    }
+    expect(held().events).toBe(events);
+    await readInto(x, plain.values.fill(0));
+    expect(same(plain.values, counted(10))).toBe(true);
+    plain.release();
+  });
+
+  test("one that fails in the last step of opening leaves nothing behind", async () => {
+    emulation?.failNext("cuMemGetInfo_v2", 999);
+    await expect(openBackend("cuda")).rejects.toMatchObject(failed);
+    expect(tf.findBackendFactory("cuda")).toBeFalsy();
+    await open();
+    expect(await tf.ones([2]).data()).toEqual(Float32Array.of(1, 1));
+  });
+
+  test("a second device beside the first is refused, and the first goes on", async () => {
+    await open();
+    const before = held();
+    await expect(openBackend("cuda")).rejects.toMatchObject({ code: "backend/start-failed" });
+    expect(held()).toEqual(before);
+    expect(await tf.ones([2]).data()).toEqual(Float32Array.of(1, 1));
+  });
+
+  test("a kernel without room for all of its memory keeps none", async () => {
+    const cuda = await open({ precision: "bf16" });
+    const x = tf.tensor2d(counted(64), [8, 8]);
+    for (const run of [() => tf.topk(x, 3), () => tf.cumsum(x), () => tf.matMul(x, x)]) {
+      tf.dispose(run());
+      const used = memoryOf(cuda);
+      for (let room = 0; room < 20; room++) {
+        const allocate = cuda.runtime.allocate.bind(cuda.runtime);
+        let left = room;
+        cuda.runtime.allocate = (bytes) => {
+          if (left-- > 0) return allocate(bytes);
+          throw new Error("no room");
+        };
+        try {
+          tf.dispose(run());
+          break;
+        } catch (error) {
+          expect(error).toMatchObject({ message: "no room" });
+          expect(memoryOf(cuda)).toBe(used);
+        } finally {
+          cuda.runtime.allocate = allocate;
+        }
+      }
+      expect(memoryOf(cuda)).toBe(used);
+    }
+    x.dispose();
   });
 
   test("a device that does not start says why, and starts later", async () => {

@@ -4,7 +4,8 @@ import {
   driverCandidates,
   toolkitCandidates,
 } from "../../../daemon/backend/cuda/discovery/libraries.ts";
-import { findCuda } from "../../../daemon/backend/cuda/discovery/index.ts";
+import { chosenGpus, findCuda } from "../../../daemon/backend/cuda/discovery/index.ts";
+import type { GpuInfo } from "../../../daemon/backend/cuda/runtime.ts";
 import type { Machine } from "../../../daemon/backend/machine.ts";
 import { fakeNative, give, type FakeLibrary } from "./fakeNative.ts";
 
@@ -110,8 +111,28 @@ describe("where cuBLAS and NVRTC may lie", () => {
     const [cublas] = toolkitCandidates(there, "cublas");
     expect(cublas).toMatchObject({ major: 12, companions: ["/tools/bin/cublasLt64_12.dll"] });
     expect(toolkitCandidates(there, "nvrtc")).toMatchObject([{ major: 12 }]);
-    expect(driverCandidates(there)).toEqual(["nvcuda.dll"]);
   });
+
+  test("Windows' driver is the system's, never one of the working folder", () => {
+    const there = machine([], { SystemRoot: "D:\\Windows" }, "win32");
+    expect(driverCandidates(there)).toEqual(["D:\\Windows\\System32\\nvcuda.dll"]);
+    expect(driverCandidates(machine([], {}, "win32"))).toEqual([
+      "C:\\Windows\\System32\\nvcuda.dll",
+    ]);
+  });
+
+  test.each(["CUDA_HOME", "LD_LIBRARY_PATH", "CONDA_PREFIX", "VIRTUAL_ENV", "PATH"])(
+    "a relative %s does not lead into the working folder",
+    (name) => {
+      const files = ["", "lib/", "lib/python3.12/site-packages/nvidia/cublas/lib/"].map(
+        (folder) => `here/${folder}libcublas.so.12`,
+      );
+      for (const value of ["here", "here/bin"]) {
+        const there = machine([...files, "here/bin/python3"], { [name]: value });
+        expect(paths(there, "cublas")).toEqual([]);
+      }
+    },
+  );
 });
 
 interface DriverState {
@@ -160,6 +181,31 @@ function look(
   });
   return { native, found: findCuda(machine(files, env), () => Promise.resolve(native)) };
 }
+
+describe("which GPUs compute", () => {
+  const gpuOf = (major: number): GpuInfo => ({
+    name: `sm_${major}0`,
+    capability: [major, 0],
+    multiprocessors: 10,
+    totalBytes: 2 ** 33,
+    sharedBytesPerBlock: 2 ** 16,
+  });
+  const gpus = [7, 8, 9].map(gpuOf);
+  const ordinals = (asked?: number[]) => chosenGpus(gpus, asked).map(({ ordinal }) => ordinal);
+
+  test("the first that is new enough, or those asked for, each once", () => {
+    expect([ordinals(), ordinals([2, 1, 2])]).toEqual([[1], [2, 1]]);
+  });
+
+  test("one before Ampere is refused beside newer ones, with what there is", () => {
+    expect(() => ordinals([1, 0])).toThrow(
+      expect.objectContaining({
+        code: "backend/gpu-too-old",
+        message: expect.stringMatching(/cuda:0 is older.*cuda:1 sm_80/) as string,
+      }),
+    );
+  });
+});
 
 describe("what is told", () => {
   test("all there: the GPU, and every library with its version and place", async () => {

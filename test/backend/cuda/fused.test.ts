@@ -790,6 +790,43 @@ function decoderTests(): void {
     const picked = await valuesOf(result.picked);
     expectClose(picked.slice(0, 2), [rows[0]?.[0] ?? NaN, rows[1]?.[size - 1] ?? NaN]);
   });
+
+  test.each([
+    [1, 0],
+    [3000, 0],
+    [3000, 33],
+    [3000, 2999],
+  ])("one NaN among %i logits, at %i, makes their likelihood NaN", async (size, at) => {
+    const logits = matrix(2, size, (i, j) => (i === 0 && j === at ? NaN : random.normal()));
+    const { logSums } = tf.tidy(() => ({
+      ...targetLikelihood(tensor2d(logits), Int32Array.of(0, 0)),
+    }));
+    const [first, second] = await valuesOf(logSums);
+    expect([first, Number.isFinite(second)]).toEqual([NaN, true]);
+  });
+
+  test("logits of −∞ are tokens that cannot come", async () => {
+    const logits = matrix(2, 600, (i, j) => (i === 1 || j % 3 === 0 ? -Infinity : 0));
+    const { logSums } = tf.tidy(() => ({
+      ...targetLikelihood(tensor2d(logits), Int32Array.of(1, 1)),
+    }));
+    const [some, none] = await valuesOf(logSums);
+    expect(some).toBeCloseTo(Math.log(400), 5);
+    expect(none).toBe(-Infinity);
+  });
+
+  test("tensors without elements pass through", async () => {
+    const [tokens, columns] = [tf.zeros<tf.Rank.R2>([0, 8]), tf.zeros<tf.Rank.R2>([3, 0])];
+    const results = [
+      ...[tokens, columns].map((x) => rmsNorm(x, tf.ones([x.shape[1]]), 1e-6)),
+      ...[tokens, columns].map((x) => swiglu(x, x)),
+      columnDots(tf.zeros([2, 3, 0]), tf.zeros([2, 3, 0])),
+      targetLikelihood(tokens, new Int32Array(0)).logSums,
+    ];
+    const sizes = await Promise.all(results.map(async (x) => (await x.data()).length));
+    expect(sizes).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(await valuesOf(tf.ones([2]))).toEqual([1, 1]);
+  });
 }
 
 /** Position by position. */

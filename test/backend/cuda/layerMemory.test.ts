@@ -31,7 +31,13 @@ const memory = { live: 0, peak: 0, next: 2 ** 20 };
 
 /** Of a device what the backend and its kernels call; reads give ones, but for a single number: 0, nothing failed. */
 const device = {
-  gpu: { name: "none", capability: [9, 0], multiprocessors: 132, totalBytes: 24 * GIB },
+  gpu: {
+    name: "none",
+    capability: [9, 0],
+    multiprocessors: 132,
+    totalBytes: 24 * GIB,
+    sharedBytesPerBlock: 227 * 1024,
+  },
   precision: "tf32",
   allocate(bytes: number): DeviceMemory {
     memory.live += bytes;

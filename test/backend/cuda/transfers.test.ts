@@ -21,7 +21,11 @@ class LazyDevice {
     view: (address) => this.buffer(address).bytes.buffer as ArrayBuffer,
   };
 
-  allocateHost(bytes: number): number {
+  /** How many more page-locked buffers there are. */
+  buffersLeft = Infinity;
+
+  allocateHost(bytes: number): number | undefined {
+    if (this.buffersLeft-- <= 0) return undefined;
     const address = this.next++ * 0x10_0000;
     this.host.set(address, new Uint8Array(bytes));
     this.pinnedBytes += bytes;
@@ -82,6 +86,39 @@ class LazyDevice {
 const counted = (length: number, from = 0): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (from + i * 7) % 251);
 
+const ringOf = (device: LazyDevice) =>
+  new Downloads(device, device.native, 2, { slots: 2, slotBytes: 256 });
+
+describe("with little page-locked memory", () => {
+  test.each([1, 2])("%i buffer(s) of the ring do as well", async (buffers) => {
+    const device = new LazyDevice();
+    device.buffersLeft = buffers;
+    const uploads = new Uploads(device, device.native, 1, { slots: 3, slotBytes: 256 });
+    for (const at of [0, 2000]) uploads.copy(counted(2000, at), at);
+    device.finish();
+    expect(device.memory.subarray(0, 2000)).toEqual(counted(2000));
+    expect(device.memory.subarray(2000, 4000)).toEqual(counted(2000, 2000));
+    device.buffersLeft = buffers;
+    const target = new Uint8Array(2000);
+    await ringOf(device).copy(0, target, 0);
+    expect(target).toEqual(counted(2000));
+  });
+
+  test("with none that is said", async () => {
+    const device = new LazyDevice();
+    device.buffersLeft = 0;
+    const full = expect.objectContaining({ code: "backend/host-memory" }) as Error;
+    const uploads = new Uploads(device, device.native, 1, { slots: 3, slotBytes: 256 });
+    expect(() => {
+      uploads.copy(counted(10), 0);
+    }).toThrow(full);
+    await expect(ringOf(device).copy(0, new Uint8Array(10), 0)).rejects.toEqual(full);
+    expect(() => {
+      ringOf(device).copyNow(0, new Uint8Array(10), 0);
+    }).toThrow(full);
+  });
+});
+
 describe("uploads", () => {
   test.each([1, 63, 64, 65, 256, 300, 5000])("%i bytes arrive whole", (length) => {
     const device = new LazyDevice();
@@ -118,9 +155,6 @@ describe("uploads", () => {
 });
 
 describe("downloads", () => {
-  const ringOf = (device: LazyDevice) =>
-    new Downloads(device, device.native, 2, { slots: 2, slotBytes: 256 });
-
   test.each([1, 255, 256, 257, 512, 5000])("%i bytes arrive whole", async (length) => {
     const device = new LazyDevice();
     device.memory.set(counted(length), 64);

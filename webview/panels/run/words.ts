@@ -13,7 +13,7 @@ export const STATE_NAMES: Readonly<Record<JobState, string>> = {
 
 const STAGE_WORDS: Readonly<Record<Stage, string>> = {
   plan: "planning",
-  embed: "embedding the calibration text",
+  embed: "reading the calibration text",
   collect: "collecting activations",
   rotate: "learning the rotation",
   prune: "pruning",

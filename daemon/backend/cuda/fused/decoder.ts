@@ -1,5 +1,5 @@
 /** What a decoder layer does between its products (mathematics in ../../fused/decoder.ts and attention.ts). */
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { f32, i32, i64, pointer, type CudaBackend, type Gemm } from "../runtime.ts";
 import { blocksFor, sizeOf, sizes, withScratch } from "./kernel.ts";
 import { decoderProgram } from "./programs.ts";
@@ -15,8 +15,8 @@ export function rmsNorm(
   backend.runtime.launch({
     program: decoderProgram,
     entry: "rmsNorm",
-    grid: [sizeOf(x) / n],
-    block: [Math.min(512, 32 * Math.ceil(n / 128))],
+    grid: [tf.util.sizeFromShape(x.shape.slice(0, -1))],
+    block: [Math.min(512, 32 * Math.max(1, Math.ceil(n / 128)))],
     args: [
       pointer(backend.address(x)),
       pointer(backend.address(gain)),
@@ -142,7 +142,7 @@ export function causalAttention(
       program: decoderProgram,
       entry: "causalSoftmax",
       grid: [heads * rows],
-      block: [Math.min(512, 32 * Math.ceil(keys / 128))],
+      block: [Math.min(512, 32 * Math.max(1, Math.ceil(keys / 128)))],
       args: [pointer(scores), i32(rows), i32(keys), i32(from), i32(first), i32(window)],
     });
     for (const { h, g, batch, queryStride, keyStride } of headBatches(heads, kvHeads)) {
@@ -209,7 +209,7 @@ export function likelihood(
     program: decoderProgram,
     entry: "likelihood",
     grid: [n],
-    block: [Math.min(1024, 32 * Math.ceil(size / 128))],
+    block: [Math.min(1024, 32 * Math.max(1, Math.ceil(size / 128)))],
     args: [
       pointer(backend.address(logits)),
       pointer(backend.address(targets)),

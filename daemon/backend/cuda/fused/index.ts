@@ -44,9 +44,11 @@ export function fusedKernels(backend: CudaBackend): tf.KernelConfig[] {
       inverseFactor(backend, input(inputs, "a"), input(inputs, "shift")),
     ),
     kernel("addProduct", (inputs, attributes) => {
-      const { transposeA, transposeB } = attributes as unknown as Transposed;
+      const { transposeA, transposeB, search } = attributes as unknown as Transposed & {
+        readonly search: boolean;
+      };
       const [sum, a, b] = [input(inputs, "sum"), input(inputs, "a"), input(inputs, "b")];
-      const precision = searchPrecision(backend, a, b);
+      const precision = search ? searchPrecision(backend, a, b) : "f32";
       return [addProduct(backend, sum, a, b, transposeA, transposeB, precision)];
     }),
     kernel("gram", (inputs) => {

@@ -14,7 +14,7 @@ function rowLayout(
   cols: number,
 ): { quads: number; threads: number; blocks: number } {
   const quads = cols <= 1024 ? 1 : cols <= 16384 ? 4 : Math.max(7, Math.ceil(cols / 4096));
-  const threads = 32 * Math.ceil(cols / (128 * quads));
+  const threads = 32 * Math.max(1, Math.ceil(cols / (128 * quads)));
   // What is resident at once with 64 registers a thread.
   const resident = Math.max(1, Math.floor(1024 / threads)) * gpu.multiprocessors;
   return { quads, threads, blocks: Math.min(rows, resident) };

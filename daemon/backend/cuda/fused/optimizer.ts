@@ -166,7 +166,7 @@ function powerIteration(
       program: optimizerProgram,
       entry: "vectorNorm",
       grid: [blocks],
-      block: [Math.min(1024, 32 * Math.ceil(n / 32))],
+      block: [Math.min(1024, 32 * Math.max(1, Math.ceil(n / 32)))],
       args: [pointer(of), i32(n), pointer(to.norms)],
     });
   };

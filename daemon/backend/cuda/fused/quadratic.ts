@@ -1,5 +1,5 @@
 /** Column dot products and scaled columns of matrices or stacks (see ../../fused/quadratic.ts). */
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { i32, i64, pointer, type CudaBackend } from "../runtime.ts";
 import { chunksOf, sumChunks } from "./columns.ts";
 import { blocksFor, sizeOf, withScratch } from "./kernel.ts";
@@ -12,7 +12,7 @@ export function columnDots(
 ): tf.TensorInfo {
   const { runtime } = backend;
   const [rows, cols] = lastTwo(a);
-  const stack = sizeOf(a) / (rows * cols);
+  const stack = tf.util.sizeFromShape(a.shape.slice(0, -2));
   const out = backend.output([...a.shape.slice(0, -2), 1, cols], "float32");
   // The matrices of a stack are small: their rows need no chunks.
   const { perChunk, chunks } =

@@ -36,7 +36,7 @@ export function lowestMask(
       program: selectProgram,
       entry: "lowestOfRows",
       grid: [rows],
-      block: [Math.min(1024, 32 * Math.ceil(cols / 128))],
+      block: [Math.min(1024, 32 * Math.max(1, Math.ceil(cols / 128)))],
       args: [pointer(from), i32(cols), i32(select.count), pointer(to)],
     });
   } else {

@@ -8,8 +8,6 @@ import { sparsegptProgram } from "./programs.ts";
 /** Columns that the kernel takes at a time: four to a lane, and a block of U that fits into shared memory. */
 const COLUMNS = 128;
 const WARPS = 8;
-/** What every GPU since Ampere has for a block, less a reserve. */
-const SHARED_BYTES = 96 * 1024;
 
 /**
  * `[weights, errors]`. A wider block is taken in parts, with what a part leaves behind moved on by a product.
@@ -41,7 +39,7 @@ export function sparsegptBlock(
     const size = Math.min(width, b - start);
     const slots = slotsFor(size);
     const scores = 4 * WARPS * 32 * slots;
-    const keepU = scores + 4 * size * size <= SHARED_BYTES;
+    const keepU = scores + 4 * size * size <= runtime.gpu.sharedBytesPerBlock;
     runtime.launch({
       program: sparsegptProgram({ SLOTS: slots }),
       entry: "sparsegptBlock",

@@ -13,8 +13,7 @@ export { PROGRAMS as tensorPrograms } from "./programs.ts";
 
 /**
  * Every kernel that the engine, its gradients and the training of the sample use, and what is near to them, on
- * float32, int32 and bool. Nothing waits for the device, and no sum depends on the order in which threads run,
- * but that of ScatterNd where several updates go to one place.
+ * float32, int32 and bool. Nothing waits for the device, and no sum depends on the order in which threads run.
  */
 export function tensorKernels(backend: CudaBackend): tf.KernelConfig[] {
   return [

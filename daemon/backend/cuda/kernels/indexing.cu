@@ -1,4 +1,4 @@
-// By index: rows gathered, scattered, summed by segment.
+// By index: rows gathered, summed by segment.
 
 struct alignas(16) Wide {
   u32 part[4];
@@ -51,22 +51,6 @@ __device__ inline i64 offsetOf(const i32* coordinates, const i32* extentsAndStri
   }
 GATHER_ND(gatherNd_4, u32)
 GATHER_ND(gatherNd_1, u8)
-
-__device__ inline void addTo(float* at, float value) { atomicAdd(at, value); }
-__device__ inline void addTo(i32* at, i32 value) { atomicAdd((u32*)at, (u32)value); }
-
-// out[coordinates[i], :] += updates[i, :]
-#define SCATTER_ND(ENTRY, T)                                                                               \
-  extern "C" __global__ void ENTRY(const T* updates, const i32* coordinates, const i32* extents, T* out,   \
-                                   i64 count, i32 depth, i64 inner) {                                      \
-    for (i64 i = firstIndex(); i < count; i += indexStep()) {                                              \
-      const i64 row = i / inner;                                                                           \
-      const i64 offset = offsetOf(coordinates + row * depth, extents, depth);                              \
-      if (offset >= 0) addTo(out + offset * inner + (i - row * inner), updates[i]);                        \
-    }                                                                                                      \
-  }
-SCATTER_ND(scatterNd_float, float)
-SCATTER_ND(scatterNd_int, i32)
 
 // out[s, :] = Σ x[i, :] over ids[i] = s, in the order of i: the same sum at every run, which atomics would not
 // give. One block of 256 threads a segment, a thread a column; y the columns' tiles.

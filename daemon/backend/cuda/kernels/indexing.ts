@@ -1,7 +1,7 @@
-/** Rows by index: gathered, scattered, summed by segment, one-hot. */
+/** Rows by index: gathered, summed by segment, one-hot. */
 import * as tf from "@tensorflow/tfjs-core";
 import { i32, i64, pointer, u32, type CudaBackend } from "../runtime.ts";
-import { bitsOf, fill } from "./copy.ts";
+import { bitsOf } from "./copy.ts";
 import {
   BLOCK,
   bytesOf,
@@ -88,45 +88,6 @@ function gatherNd(
   return out;
 }
 
-/** Adds up what goes to the same place; floats in no fixed order there. */
-function scatterNd(
-  backend: CudaBackend,
-  indices: tf.TensorInfo,
-  updates: tf.TensorInfo,
-  shape: readonly number[],
-): tf.TensorInfo {
-  if (updates.dtype === "bool") {
-    return using(backend, cast(backend, updates, "int32"), (numbers) =>
-      using(backend, scatterNd(backend, indices, numbers, shape), (sums) =>
-        cast(backend, sums, "bool"),
-      ),
-    );
-  }
-  const { sliceRank, sliceSize } = tf.backend_util.calculateShapes(updates, indices, [...shape]);
-  const out = backend.output(shape, updates.dtype);
-  fill(backend, out, 0);
-  const count = sizeOf(updates);
-  if (count === 0) return out;
-  const strides = tf.util.computeStrides([...shape.slice(0, sliceRank), 1]);
-  withExtents(backend, shape.slice(0, sliceRank), strides, (extents) => {
-    backend.runtime.launch({
-      program: indexingProgram,
-      entry: `scatterNd_${elementOf(updates.dtype)}`,
-      grid: gridFor(backend.runtime, count),
-      block: BLOCK,
-      args: [
-        ...[backend.address(updates), backend.address(indices), extents, backend.address(out)].map(
-          pointer,
-        ),
-        i64(count),
-        i32(sliceRank),
-        i64(sliceSize),
-      ],
-    });
-  });
-  return out;
-}
-
 function segmentSum(
   backend: CudaBackend,
   x: tf.TensorInfo,
@@ -192,11 +153,6 @@ export function indexingKernels(backend: CudaBackend): tf.KernelConfig[] {
     kernel(tf.GatherNd, (inputs) => {
       const { params, indices } = inputs as Inputs<"params" | "indices">;
       return gatherNd(backend, params, indices);
-    }),
-    kernel(tf.ScatterNd, (inputs, attributes) => {
-      const { indices, updates } = inputs as Inputs<"indices" | "updates">;
-      const { shape } = attributes as unknown as tf.ScatterNdAttrs;
-      return scatterNd(backend, indices, updates, shape);
     }),
     kernel(tf.UnsortedSegmentSum, (inputs, attributes) => {
       const { x, segmentIds } = inputs as Inputs<"x" | "segmentIds">;

@@ -189,8 +189,6 @@ export const MOVEMENT: Readonly<Record<string, Case>> = {
   "gather of bools": (s) => tf.gather(s.bools(9, 4), s.indices(9, 7)),
   gatherND: (s) =>
     tf.gatherND(s.floats(4, 5, 3), tf.concat([s.indices(4, 6, 1), s.indices(5, 6, 1)], 1)),
-  scatterND: (s) => tf.scatterND(s.indices(4, 6, 1), s.floats(6, 3), [4, 3]),
-  "scatterND of ints": (s) => tf.scatterND(s.indices(3, 8, 2), s.ints(9, 8), [3, 3]),
   unsortedSegmentSum: (s) =>
     tf.unsortedSegmentSum(s.floats(300, 3), s.indices(5, 300) as tf.Tensor1D, 6),
   "unsortedSegmentSum of ints": (s) => {
