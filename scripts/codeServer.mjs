@@ -4,7 +4,7 @@
  * does, which comes as an npm package too, and builds a few native parts.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -22,6 +22,8 @@ export function installCodeServer() {
   }
   const lacks = missingTools();
   if (lacks !== null) return lacks;
+  // What an installation that broke off has left confuses the next.
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, "package.json"), '{ "private": true }\n');
   console.log("Installing a VS Code workbench for the tests (some minutes, only the first time) …");
