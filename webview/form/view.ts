@@ -79,7 +79,7 @@ export class FormView {
       {
         value: "layer",
         label: "Each layer",
-        detail: "Best quality; adds about 5 % parameters at 8B.",
+        detail: "Best quality; adds 6.5 % parameters at 8B.",
       },
       {
         value: "global",
