@@ -38,6 +38,60 @@ export type PruneMethod = (typeof PRUNE_METHODS)[number];
 export const MODEL_TYPES = ["llama", "qwen2", "qwen3", "mistral", "phi3"] as const;
 export type ModelType = (typeof MODEL_TYPES)[number];
 
+/** Devices that compute, in the order `auto` prefers them; `backend/select.ts` has a candidate for each. */
+export const DEVICES = ["cuda", "tensorflow", "webgpu", "wasm"] as const;
+export type DeviceName = (typeof DEVICES)[number];
+/** What a person chooses from. */
+export const DEVICE_CHOICES = ["auto", ...DEVICES] as const;
+
+/** The stages of a run, in order; the four in the middle repeat for every layer. */
+export const STAGES = [
+  "plan",
+  "embed",
+  "collect",
+  "rotate",
+  "prune",
+  "propagate",
+  "commit",
+  "evaluate",
+] as const;
+export type Stage = (typeof STAGES)[number];
+
+/** What a run does in each, for the editor. */
+export const STAGE_WORDS: Readonly<Record<Stage, string>> = {
+  plan: "planning",
+  embed: "reading the calibration text",
+  collect: "collecting activations",
+  rotate: "learning the rotation",
+  prune: "pruning",
+  propagate: "passing activations on",
+  commit: "writing the checkpoint",
+  evaluate: "measuring perplexity",
+};
+
+/**
+ * `queued` waits for its device; `interrupted` was queued or running when the daemon or the machine went down.
+ * `failed`, `cancelled` and `interrupted` can be resumed.
+ */
+export const JOB_STATES = [
+  "queued",
+  "running",
+  "done",
+  "failed",
+  "cancelled",
+  "interrupted",
+] as const;
+export type JobState = (typeof JOB_STATES)[number];
+
+export const JOB_STATE_NAMES: Readonly<Record<JobState, string>> = {
+  queued: "Queued",
+  running: "Running",
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  interrupted: "Interrupted",
+};
+
 export const OBJECTIVES = ["pruned-mass", "entropy"] as const;
 export type Objective = (typeof OBJECTIVES)[number];
 

@@ -1,10 +1,9 @@
 /** The settings of package.json as typed values: read here and nowhere else. */
 import { workspace, type ConfigurationScope } from "vscode";
+import { DEVICE_CHOICES } from "../daemon/vocabulary.ts";
 
 export const SECTION = "denoise-rotator";
 
-/** One of several GPUs, `cuda:1`, is for recipes. */
-export const DEVICE_WORDS = ["auto", "cuda", "tensorflow", "webgpu", "wasm"] as const;
 export const EFFORTS = ["fast", "balanced", "thorough"] as const;
 export type Effort = (typeof EFFORTS)[number];
 const NOTIFY = ["all", "failures", "none"] as const;
@@ -14,7 +13,8 @@ export interface Settings {
   readonly nodePath: string;
   /** Empty: the daemon's own default. */
   readonly stateFolder: string;
-  readonly device: (typeof DEVICE_WORDS)[number];
+  /** One of several GPUs, `cuda:1`, is for recipes. */
+  readonly device: (typeof DEVICE_CHOICES)[number];
   readonly effort: Effort;
   readonly notifications: (typeof NOTIFY)[number];
 }
@@ -33,7 +33,7 @@ export function readSettings(scope?: ConfigurationScope): Settings {
   return {
     nodePath: text("nodePath"),
     stateFolder: text("stateFolder"),
-    device: word("device", DEVICE_WORDS, "auto"),
+    device: word("device", DEVICE_CHOICES, "auto"),
     effort: word("effort", EFFORTS, "balanced"),
     notifications: word("notifications", NOTIFY, "all"),
   };

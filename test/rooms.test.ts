@@ -4,7 +4,15 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const ROOT = resolve(import.meta.dirname, "..");
-const SHARED = ["vocabulary.ts", "report.ts", "errors.ts", "random.ts", "version.ts", "omit.ts"];
+const SHARED = [
+  "vocabulary.ts",
+  "report.ts",
+  "errors.ts",
+  "random.ts",
+  "version.ts",
+  "omit.ts",
+  "runFiles.ts",
+];
 
 /** The wire protocol is a doorway file with a folder of its parts. */
 const PROTOCOL = ["protocol.ts", "protocol"];

@@ -2,8 +2,9 @@
  * What a device has to offer to be chosen: one `Provider` each, found in `select.ts`. To add a device is to add a
  * provider; nothing else changes.
  */
-export const DEVICES = ["cuda", "tensorflow", "webgpu", "wasm"] as const;
-export type DeviceName = (typeof DEVICES)[number];
+import type { DeviceName } from "../vocabulary.ts";
+
+export { DEVICES, type DeviceName } from "../vocabulary.ts";
 /**
  * `cuda:1` is the second NVIDIA GPU, in the order of `denoise-rotator devices`, `cuda:0,1` the first two together;
  * `cuda` is the first.

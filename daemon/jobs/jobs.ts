@@ -5,11 +5,11 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
 import type { EvaluateOptions } from "../pipeline/index.ts";
 import type { JobDetail, JobInfo, JobRequest, MatrixTileParams } from "../protocol/jobs.ts";
 import { pruneOptions } from "../recipe/index.ts";
 import type { LayerReport } from "../report.ts";
+import { heatmapPath, isWorkPath, layerFilePath, runFilePath, workPath } from "../runFiles.ts";
 import { Attempt } from "./attempt.ts";
 import {
   noSuchJob,
@@ -159,7 +159,7 @@ export class Jobs {
     this.#feed.removed(id);
     await job.record.remove();
     // The path is the plan's own; the name is looked at all the same before a folder is deleted.
-    if (deleteWork && work !== null && basename(dirname(work)) === ".denoise-rotator") {
+    if (deleteWork && work !== null && isWorkPath(work)) {
       await rm(work, { recursive: true, force: true });
     }
   }
@@ -318,19 +318,12 @@ function workOf(request: JobRequest, resume: boolean): Work {
   return { kind: "evaluate", options: request.evaluate satisfies EvaluateOptions };
 }
 
-/** Named as in `pipeline/workFolder.ts` and `pipeline/heatmapFile.ts`, which this process does not load. */
-const layerFilePath = (folder: string, layer: number): string =>
-  join(folder, `layer-${String(layer).padStart(5, "0")}.safetensors`);
-const heatmapPath = (folder: string, layer: number): string =>
-  layerFilePath(join(folder, "heatmaps"), layer);
-
 /** @throws pipeline/unfinished-run */
 function assertNoRun(request: JobRequest): void {
   const out = outputOf(request);
   if (out === null) return;
-  const target = resolve(out);
-  const work = join(dirname(target), ".denoise-rotator", basename(target));
-  if (existsSync(join(work, "run.json"))) throw unfinishedRun(work);
+  const work = workPath(out);
+  if (existsSync(runFilePath(work))) throw unfinishedRun(work);
 }
 
 const finishedOutputOf = ({ result }: JobInfo): string | null =>

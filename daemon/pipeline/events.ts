@@ -3,21 +3,10 @@
  * daemon will put them on the wire.
  */
 import type { Fallback, LayerReport, PerplexityRow } from "../report.ts";
-import type { Objective } from "../vocabulary.ts";
+import type { Objective, Stage } from "../vocabulary.ts";
 import type { Plan } from "./plan.ts";
 
-/** The stages of a run, in order; the four in the middle repeat for every layer. */
-export const STAGES = [
-  "plan",
-  "embed",
-  "collect",
-  "rotate",
-  "prune",
-  "propagate",
-  "commit",
-  "evaluate",
-] as const;
-export type Stage = (typeof STAGES)[number];
+export { STAGES, type Stage } from "../vocabulary.ts";
 
 export type RunEvent =
   | { readonly type: "plan"; readonly plan: Plan }

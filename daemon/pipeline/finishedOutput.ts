@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { REPORT_SCHEMA, type RunReport } from "../report.ts";
-import { hasRun, removeWork, workPath } from "./workFolder.ts";
+import { workPath } from "../runFiles.ts";
+import { hasRun, removeWork } from "./workFolder.ts";
 
 export interface FinishedOutput {
   readonly output: string;

@@ -25,17 +25,11 @@ import {
   type Rotation,
 } from "../method/index.ts";
 import { inputNormName, postAttentionNormName, weightPlace } from "../model/index.ts";
+import { HEATMAPS, heatmapPath, numberedFile } from "../runFiles.ts";
 import { INPUT_KINDS, ROLES } from "../vocabulary.ts";
 import type { Run } from "./run.ts";
 
-export const HEATMAPS = "heatmaps";
-
-const numbered = (name: string, i: number): string =>
-  `${name}-${String(i).padStart(5, "0")}.safetensors`;
-
-/** @param folder the work folder of a run, or its output */
-export const heatmapPath = (folder: string, layer: number): string =>
-  join(folder, HEATMAPS, numbered("layer", layer));
+const rotationFile = (first: number): string => numberedFile("rotation", first, "safetensors");
 
 export interface HeatmapFacts {
   /** Of the dense layer. */
@@ -70,12 +64,12 @@ export async function writeHeatmapFile(
   if (rotated) {
     tensors.push(await floats("r2", "F32", rotation.r2));
     if (layer === first) {
-      const path = join(folder, numbered("rotation", first));
+      const path = join(folder, rotationFile(first));
       await writeSafetensors(path, [await floats("r1", "F16", rotation.r1)]);
     }
   }
   const places = Object.fromEntries(ROLES.map((role) => [role, weightPlace(config, layer, role)]));
-  const facts = { shape, places, rotation: rotated ? numbered("rotation", first) : null };
+  const facts = { shape, places, rotation: rotated ? rotationFile(first) : null };
   await writeSafetensors(heatmapPath(run.work.path, layer), tensors, {
     heatmap: JSON.stringify(facts),
   });

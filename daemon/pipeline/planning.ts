@@ -6,6 +6,7 @@ import { totalmem } from "node:os";
 import type { Checkpoint, ShardPlan } from "../checkpoint/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
+import { workPath } from "../runFiles.ts";
 import { planOutput } from "./commit.ts";
 import { notEnoughDisk, notEnoughMemory } from "./errors.ts";
 import { footprint, forwardFlops, layerWork } from "./estimate.ts";
@@ -14,7 +15,6 @@ import { boundaryLayers, planTensors } from "./outputPlan.ts";
 import type { Plan, PlannedTensor } from "./plan.ts";
 import { plannedBudget } from "./profile.ts";
 import { DEFAULTS } from "./recipe.ts";
-import { workPath } from "./workFolder.ts";
 
 export interface Planned {
   readonly plan: Plan;

@@ -6,6 +6,7 @@ import type { Backend } from "../backend/index.ts";
 import { assertOutputAllowed, openCheckpoint } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
 import { openModel } from "../model/index.ts";
+import { workPath } from "../runFiles.ts";
 import { cancelled } from "./errors.ts";
 import { silent, type RunListener } from "./events.ts";
 import { finishedOutput } from "./finishedOutput.ts";
@@ -20,7 +21,7 @@ import { resolveRecipe } from "./recipe.ts";
 import type { Run } from "./run.ts";
 import { runPlanned, type PruneResult } from "./runPlanned.ts";
 import { speedOf } from "./speed.ts";
-import { hasRun, workPath } from "./workFolder.ts";
+import { hasRun } from "./workFolder.ts";
 
 /** The plan alone: nothing is written. @throws as {@link prune} does before its work */
 export function planPrune(options: PruneOptions, signal: AbortSignal): Promise<Plan> {

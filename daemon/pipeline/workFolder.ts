@@ -13,16 +13,16 @@
  */
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { existsSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { outputError } from "../checkpoint/index.ts";
 import type { PerplexityRow, Recipe, TaskRow } from "../report.ts";
 import { TASK_NAMES } from "../vocabulary.ts";
 import { corruptWork, nothingToResume, resumeMismatch, unfinishedRun } from "./errors.ts";
+import { layerFilePath, numberedFile, runFilePath, workPath } from "../runFiles.ts";
 import { takeLock } from "./lock.ts";
 
 const FORMAT = 1;
-const RUN_FILE = "run.json";
 const LOCK = "lock";
 
 /** What a resumed run must have in common with the one it continues. */
@@ -54,11 +54,6 @@ export interface WorkFolder {
   remove(): Promise<void>;
 }
 
-export function workPath(out: string): string {
-  const target = resolve(out);
-  return join(dirname(target), ".denoise-rotator", basename(target));
-}
-
 /**
  * @throws pipeline/unfinished-run, pipeline/nothing-to-resume, pipeline/resume-mismatch, pipeline/run-in-progress
  */
@@ -68,7 +63,7 @@ export async function openWorkFolder(
   resume: boolean,
 ): Promise<WorkFolder> {
   const path = workPath(out);
-  const runFile = join(path, RUN_FILE);
+  const runFile = runFilePath(path);
   const exists = existsSync(runFile);
   if (exists && !resume) throw unfinishedRun(path);
   if (!exists && resume) throw nothingToResume(path);
@@ -85,12 +80,12 @@ export async function openWorkFolder(
   }
 
   const numbered = (name: string, i: number, suffix: string) =>
-    join(path, `${name}-${String(i).padStart(5, "0")}.${suffix}`);
+    join(path, numberedFile(name, i, suffix));
   const perplexityFile = join(path, "perplexity.json");
   const tasksFile = join(path, "tasks.json");
   return {
     path,
-    layer: (i) => numbered("layer", i, "safetensors"),
+    layer: (i) => layerFilePath(path, i),
     rotation: (first) => numbered("rotation", first, "safetensors"),
     metric: (i) => numbered("metric", i, "safetensors"),
     stream: (i) => numbered("stream", i, "f32"),
@@ -109,11 +104,11 @@ async function startFresh(path: string, identity: RunIdentity): Promise<void> {
   for (const name of await readdir(path)) {
     if (name !== LOCK) await rm(join(path, name), { recursive: true, force: true });
   }
-  await guarded(path, () => writeJson(join(path, RUN_FILE), { format: FORMAT, ...identity }));
+  await guarded(path, () => writeJson(runFilePath(path), { format: FORMAT, ...identity }));
 }
 
 /** Whether an unfinished run lies at `path`. */
-export const hasRun = (path: string): boolean => existsSync(join(path, RUN_FILE));
+export const hasRun = (path: string): boolean => existsSync(runFilePath(path));
 
 /** Removes a run's work, at once: half of it must not be found by the next. */
 export async function removeWork(path: string): Promise<void> {

@@ -1,6 +1,5 @@
 /** Jobs: pruning and evaluation runs, their states, and what they tell while they go. */
 import type { DeviceRequest } from "../backend/index.ts";
-import type { Stage } from "../pipeline/index.ts";
 import type { Plan } from "../pipeline/index.ts";
 import type {
   BeforeAfter,
@@ -10,25 +9,13 @@ import type {
   MatrixReport,
   PerplexityRow,
 } from "../report.ts";
-import type { Objective, Role } from "../vocabulary.ts";
+import type { JobState, Objective, Role, Stage } from "../vocabulary.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { IndexRange, Tile } from "./checkpoints.ts";
 import { notificationType, requestType, type WorkDone } from "./message.ts";
 import type { RecipeFile, RecipeSource } from "./recipes.ts";
 
-/**
- * `queued` waits for its device; `interrupted` was queued or running when the daemon or the machine went down.
- * `failed`, `cancelled` and `interrupted` can be resumed.
- */
-export const JOB_STATES = [
-  "queued",
-  "running",
-  "done",
-  "failed",
-  "cancelled",
-  "interrupted",
-] as const;
-export type JobState = (typeof JOB_STATES)[number];
+export { JOB_STATES, type JobState } from "../vocabulary.ts";
 
 export interface EvaluateRequest {
   readonly checkpoint: string;

@@ -1,7 +1,8 @@
 /** Looking at checkpoints and at the machine: the commands that start no pruning. */
 import { commands, Uri, ViewColumn, window } from "vscode";
 import type { Disposable } from "../disposable.ts";
-import { READ_RECIPE, type Role } from "../../daemon/protocol.ts";
+import { READ_RECIPE } from "../../daemon/protocol.ts";
+import { ROLES } from "../../daemon/vocabulary.ts";
 import { folderOf, weightsOf } from "../checkpointFiles.ts";
 import { register, registerRunning } from "../commands.ts";
 import type { Host } from "../host.ts";
@@ -85,8 +86,6 @@ async function recipeOf(
 
 type Matrix = Parameters<Panels["openMatrix"]>[0];
 
-const ROLES: readonly unknown[] = ["q", "k", "v", "o", "gate", "up", "down"] satisfies Role[];
-
 function isMatrix(value: unknown): value is Matrix {
   if (typeof value !== "object" || value === null) return false;
   if ("checkpoint" in value && "tensor" in value) {
@@ -98,6 +97,6 @@ function isMatrix(value: unknown): value is Matrix {
     "layer" in value &&
     typeof value.layer === "number" &&
     "role" in value &&
-    ROLES.includes(value.role)
+    ROLES.some((role) => role === value.role)
   );
 }

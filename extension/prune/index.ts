@@ -40,30 +40,24 @@ export function registerPrune(host: Host, panels: Panels, runs: Runs): Disposabl
     await fill(panel, checkpoint, null);
   };
 
+  /** A command on recipe files. Of a checkpoint it opens the form, which shows the plan too. */
+  const onRecipe = (name: string, work: (recipe: { readonly file: string }) => Promise<unknown>) =>
+    registerRunning(name, async (argument) => {
+      const path = await checkpointOf(argument ?? recipeInEditor(), chooseCheckpoint);
+      if (path === undefined) return;
+      if (!path.endsWith(RECIPE_SUFFIX)) {
+        await openForm(path);
+        return;
+      }
+      await saved(path);
+      await work({ file: path });
+    });
+
   return [
-    registerRunning("prune", async (argument) => {
-      const path = await checkpointOf(argument ?? recipeInEditor(), chooseCheckpoint);
-      if (path === undefined) return;
-      if (!path.endsWith(RECIPE_SUFFIX)) {
-        await openForm(path);
-        return;
-      }
-      await saved(path);
-      await startPruning(host, panels, runs, { file: path });
-    }),
-    registerRunning("dryRun", async (argument) => {
-      const path = await checkpointOf(argument ?? recipeInEditor(), chooseCheckpoint);
-      if (path === undefined) return;
-      // The form of a checkpoint shows its plan.
-      if (!path.endsWith(RECIPE_SUFFIX)) {
-        await openForm(path);
-        return;
-      }
-      await saved(path);
+    onRecipe("prune", (recipe) => startPruning(host, panels, runs, recipe)),
+    onRecipe("dryRun", async (recipe) => {
       const { dryRun } = await import("./dryRun.ts");
-      if (await dryRun(host, { file: path })) {
-        await startPruning(host, panels, runs, { file: path });
-      }
+      if (await dryRun(host, recipe)) await startPruning(host, panels, runs, recipe);
     }),
     window.registerWebviewPanelSerializer(VIEW, {
       async deserializeWebviewPanel(panel, state: unknown) {

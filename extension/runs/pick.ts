@@ -1,8 +1,9 @@
 /** Which run a command is about: from its argument, or asked for. */
 import { window } from "vscode";
 import type { JobInfo } from "../../daemon/protocol.ts";
+import { JOB_STATE_NAMES } from "../../daemon/vocabulary.ts";
 import type { Host } from "../host.ts";
-import { standing, STATE_WORD } from "./words.ts";
+import { standing } from "./words.ts";
 
 /**
  * @param argument of a command: a node of the Runs view, or `{ job }` of a notification or page
@@ -31,7 +32,7 @@ export async function runOf(
   const picked = await window.showQuickPick(
     candidates.map((job) => ({
       label: job.title,
-      description: STATE_WORD[job.state],
+      description: JOB_STATE_NAMES[job.state],
       detail: standing(job),
       job,
     })),

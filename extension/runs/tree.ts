@@ -10,9 +10,10 @@ import {
 } from "vscode";
 import type { Disposable } from "../disposable.ts";
 import { DETAIL, type JobInfo, type JobState, type LayerSummary } from "../../daemon/protocol.ts";
+import { JOB_STATE_NAMES } from "../../daemon/vocabulary.ts";
 import type { DaemonClient } from "../daemonClient.ts";
 import type { RunStore } from "./store.ts";
-import { duration, stageText, standing, STATE_WORD } from "./words.ts";
+import { duration, stageText, standing } from "./words.ts";
 
 export type Node = OfflineNode | RunNode | LayerNode | RemarkNode;
 /** Above the runs where the daemon is not there. */
@@ -213,7 +214,7 @@ function runItem(job: JobInfo, connected: boolean): TreeItem {
   item.contextValue = contextOf(job);
   item.tooltip = tooltip(job);
   item.accessibilityInformation = {
-    label: `${title}, ${known ? STATE_WORD[state] : "Unknown"}, ${stands}`,
+    label: `${title}, ${known ? JOB_STATE_NAMES[state] : "Unknown"}, ${stands}`,
   };
   item.command = {
     title: "Open Run",
@@ -244,7 +245,7 @@ function tooltip(job: JobInfo): MarkdownString {
     text.appendText(value);
   };
   text.appendText(job.title);
-  line("State", `${STATE_WORD[job.state]}, ${standing(job)}`);
+  line("State", `${JOB_STATE_NAMES[job.state]}, ${standing(job)}`);
   const { request } = job;
   line(
     "Checkpoint",

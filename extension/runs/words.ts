@@ -1,21 +1,13 @@
 /** How runs are put into words: states, stages, durations, sizes. */
-import type { JobInfo, JobProgress, JobState, Stage } from "../../daemon/protocol.ts";
-
-export const STATE_WORD: Readonly<Record<JobState, string>> = {
-  running: "Running",
-  queued: "Queued",
-  interrupted: "Interrupted",
-  failed: "Failed",
-  cancelled: "Cancelled",
-  done: "Done",
-};
+import type { JobInfo, JobProgress } from "../../daemon/protocol.ts";
+import { STAGE_WORDS } from "../../daemon/vocabulary.ts";
 
 /** `42 %`; 100 only when it is over. */
 export const percent = (fraction: number): string =>
   `${Math.floor(Math.min(0.99, fraction) * 100)} %`;
 
 export function stageText({ stage, layer, layers }: JobProgress): string {
-  const word: string = STAGE_WORD[stage];
+  const word: string = STAGE_WORDS[stage];
   return layer === null ? word : `layer ${layer + 1} of ${layers}: ${word}`;
 }
 
@@ -70,14 +62,3 @@ export function standing(job: JobInfo): string {
 }
 
 export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";
-
-const STAGE_WORD: Readonly<Record<Stage, string>> = {
-  plan: "planning",
-  embed: "reading the calibration text",
-  collect: "collecting activations",
-  rotate: "learning the rotation",
-  prune: "pruning",
-  propagate: "passing activations on",
-  commit: "writing the checkpoint",
-  evaluate: "measuring perplexity",
-};

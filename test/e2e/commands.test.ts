@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import manifest from "../../package.json" with { type: "json" };
 import { missing, root, Workbench } from "./workbench.ts";
+import { pictureOfFailure } from "./pictureOfFailure.ts";
 
 const why = missing();
 if (why !== null) console.log(`Skipped, the VSIX in a workbench: ${why}`);
@@ -32,12 +33,7 @@ describe.skipIf(why !== null)("installed from its VSIX", () => {
     await workbench.close();
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state !== "fail") return;
-    const picture = join(root, "out", "e2e", `${task.name.replaceAll(/\W+/g, "-")}.png`);
-    await workbench.screenshot(picture);
-    console.log(`What it looked like: ${picture}`);
-  });
+  afterEach(({ task }) => pictureOfFailure(workbench, task));
 
   test("Open Sample Checkpoint copies it into the workspace", async () => {
     await workbench.command("DenoiseRotator: Open Sample Checkpoint");

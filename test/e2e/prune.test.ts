@@ -10,6 +10,7 @@ import { findDaemon } from "../../daemon/connect.ts";
 import type { JobInfo } from "../../daemon/protocol.ts";
 import { Harness, type Client } from "../daemon/harness.ts";
 import { missing, root, Workbench } from "./workbench.ts";
+import { pictureOfFailure } from "./pictureOfFailure.ts";
 
 const why = missing();
 if (why !== null) console.log(`Skipped, the workbench: ${why}`);
@@ -83,12 +84,7 @@ describe.skipIf(why !== null)("in the workbench", () => {
     await workbench.close();
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state !== "fail") return;
-    const picture = join(root, "out", "e2e", `${task.name.replaceAll(/\W+/g, "-")}.png`);
-    await workbench.screenshot(picture);
-    console.log(`What it looked like: ${picture}`);
-  });
+  afterEach(({ task }) => pictureOfFailure(workbench, task));
 
   test("the menu offers pruning for a checkpoint folder, and not for a text", async () => {
     await workbench.waitForMenu(workbench.item("sample"), "Prune with DenoiseRotator");

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { missing, root, Workbench } from "./workbench.ts";
+import { pictureOfFailure } from "./pictureOfFailure.ts";
 
 const why = missing();
 if (why !== null) console.log(`Skipped, the workspace that is not trusted: ${why}`);
@@ -22,12 +23,7 @@ describe.skipIf(why !== null)("not trusted", () => {
     await workbench.close();
   });
 
-  afterEach(async ({ task }) => {
-    if (task.result?.state !== "fail") return;
-    const picture = join(root, "out", "e2e", `${task.name.replaceAll(/\W+/g, "-")}.png`);
-    await workbench.screenshot(picture);
-    console.log(`What it looked like: ${picture}`);
-  });
+  afterEach(({ task }) => pictureOfFailure(workbench, task));
 
   test("layers can be inspected", async () => {
     await workbench.page.getByText("Restricted Mode").first().waitFor();

@@ -5,12 +5,12 @@ import {
   JOB_PROGRESS,
   JOB_REMOVED,
   STATUS,
-  type JobInfo,
   type JobProgress,
 } from "../../daemon/protocol.ts";
 import type { Connected } from "../../extension/connection.ts";
 import { ReconnectingClient, type Connect } from "../../extension/daemonClient.ts";
 import { JOB_NOTIFICATIONS, JobStore } from "../../extension/runs/store.ts";
+import { jobInfo } from "../support/jobInfo.ts";
 
 vi.mock("vscode", () => import("./vscode.ts"));
 beforeEach(() => {
@@ -147,25 +147,6 @@ const progress: JobProgress = {
   hostBytes: null,
   deviceBytes: null,
 };
-const job = (id: string, revision: number, more: Partial<JobInfo> = {}): JobInfo => ({
-  id,
-  revision,
-  state: "running",
-  request: { kind: "evaluate", evaluate: { checkpoint: "/c", text: ["/t"] } },
-  title: id,
-  createdAt: `2026-01-0${id}T00:00:00.000Z`,
-  startedAt: null,
-  endedAt: null,
-  attempt: 1,
-  resumable: false,
-  device: null,
-  progress: null,
-  error: null,
-  result: null,
-  work: null,
-  log: "/log",
-  ...more,
-});
 
 describe("the store of runs", () => {
   const filled = async () => {
@@ -173,7 +154,7 @@ describe("the store of runs", () => {
     const store = new JobStore();
     store.listen(daemons.client);
     await daemons.client.start();
-    store.attached([job("1", 5), job("2", 5)]);
+    store.attached([jobInfo("1", 5), jobInfo("2", 5)]);
     return { daemons, store };
   };
 
@@ -184,8 +165,8 @@ describe("the store of runs", () => {
 
   test("drops what is older than what it has", async () => {
     const { daemons, store } = await filled();
-    daemons.notify(JOB_CHANGED.method, { job: job("1", 7, { state: "done" }) });
-    daemons.notify(JOB_CHANGED.method, { job: job("1", 6) });
+    daemons.notify(JOB_CHANGED.method, { job: jobInfo("1", 7, { state: "done" }) });
+    daemons.notify(JOB_CHANGED.method, { job: jobInfo("1", 6) });
     daemons.notify(JOB_PROGRESS.method, { id: "1", revision: 6, progress });
     expect(store.get("1")).toMatchObject({ state: "done", progress: null });
   });
@@ -194,13 +175,13 @@ describe("the store of runs", () => {
     const { daemons, store } = await filled();
     daemons.notify(JOB_PROGRESS.method, { id: "2", revision: 6, progress });
     daemons.notify(JOB_PROGRESS.method, { id: "3", revision: 6, progress });
-    expect(store.get("2")).toEqual(job("2", 6, { progress }));
+    expect(store.get("2")).toEqual(jobInfo("2", 6, { progress }));
     expect(store.all()).toHaveLength(2);
   });
 
   test("what a new connection does not name is gone, also where its revision is lower", async () => {
     const { store } = await filled();
-    store.attached([job("2", 1, { state: "interrupted" })]);
-    expect(store.all()).toEqual([job("2", 1, { state: "interrupted" })]);
+    store.attached([jobInfo("2", 1, { state: "interrupted" })]);
+    expect(store.all()).toEqual([jobInfo("2", 1, { state: "interrupted" })]);
   });
 });

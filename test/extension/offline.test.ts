@@ -1,11 +1,11 @@
 /** What is shown of runs while the daemon is not there: nothing that looks alive. */
 import { beforeEach, expect, test, vi } from "vitest";
 import * as vscode from "vscode";
-import type { JobInfo } from "../../daemon/protocol.ts";
 import type { ClientState } from "../../extension/daemonClient.ts";
 import { showInStatusBar } from "../../extension/runs/statusBar.ts";
 import { JobStore } from "../../extension/runs/store.ts";
 import { RunTree } from "../../extension/runs/tree.ts";
+import { jobInfo } from "../support/jobInfo.ts";
 
 const item = vi.hoisted(() => ({
   text: "",
@@ -31,24 +31,7 @@ const become = (state: ClientState) => {
   states.fire(state);
 };
 const store = new JobStore();
-const running: JobInfo = {
-  id: "1",
-  revision: 1,
-  state: "running",
-  request: { kind: "evaluate", evaluate: { checkpoint: "/c", text: ["/t"] } },
-  title: "model",
-  createdAt: "2026-01-01T00:00:00.000Z",
-  startedAt: null,
-  endedAt: null,
-  attempt: 1,
-  resumable: false,
-  device: null,
-  progress: null,
-  error: null,
-  result: null,
-  work: null,
-  log: "/log",
-};
+const running = jobInfo("1", 1, { title: "model" });
 
 beforeEach(() => {
   become("ready");

@@ -8,7 +8,8 @@ import { recipeSchema } from "../../daemon/recipe/schema.ts";
 import { OBJECTIVES, PRUNE_METHODS } from "../../daemon/vocabulary.ts";
 import { relativeTo } from "../../extension/prune/saveRecipe.ts";
 import { freeOutput, recipeOf } from "../../extension/prune/values.ts";
-import { DEVICE_WORDS, type FormValues } from "../../webview/form/messages.ts";
+import { DEVICE_CHOICES } from "../../daemon/vocabulary.ts";
+import type { FormValues } from "../../webview/form/messages.ts";
 
 vi.mock("vscode", () => import("./vscode.ts"));
 
@@ -26,7 +27,7 @@ const values: fc.Arbitrary<FormValues> = fc.record({
   calibration: fc.array(path, { maxLength: 2 }),
   evaluation: fc.array(path, { maxLength: 2 }),
   out: fc.constant(null),
-  device: fc.constantFrom(...DEVICE_WORDS),
+  device: fc.constantFrom(...DEVICE_CHOICES),
 });
 
 test("whatever is filled in is a recipe that the daemon takes", () => {

@@ -1,7 +1,8 @@
 /** The choice of a device. What there is takes seconds to find out: asked for when the list is opened first. */
 import { h } from "../charts/index.ts";
 import { fillSelect, select } from "./controls.ts";
-import { DEVICE_WORDS, type DeviceChoice, type FormValues } from "./messages.ts";
+import { DEVICE_CHOICES } from "../../daemon/vocabulary.ts";
+import type { DeviceChoice, FormValues } from "./messages.ts";
 
 type Device = FormValues["device"];
 
@@ -21,7 +22,7 @@ const WORDS: Readonly<Record<Device, string>> = {
 
 export function deviceField(look: () => void, onChange: (device: Device) => void): DeviceField {
   const detail = h("span", { class: "form-hint" });
-  const plain = DEVICE_WORDS.map((value) => ({ value, label: WORDS[value] }));
+  const plain = DEVICE_CHOICES.map((value) => ({ value, label: WORDS[value] }));
   const control = select("Device", plain, (device) => {
     onChange(device);
   });

@@ -1,6 +1,6 @@
 /** What the form of Prune with DenoiseRotator and its host say to each other; checked at both ends. */
 import * as z from "zod/mini";
-import { OBJECTIVES, PRUNE_METHODS } from "../../daemon/vocabulary.ts";
+import { DEVICE_CHOICES, OBJECTIVES, PRUNE_METHODS } from "../../daemon/vocabulary.ts";
 
 export const EFFORTS = {
   fast: { steps: 50, samples: 32 },
@@ -8,8 +8,6 @@ export const EFFORTS = {
   thorough: { steps: 600, samples: 128 },
 } as const;
 export type Effort = keyof typeof EFFORTS;
-
-export const DEVICE_WORDS = ["auto", "cuda", "tensorflow", "webgpu", "wasm"] as const;
 
 const text = z.string().check(z.maxLength(4096));
 const count = z.int().check(z.minimum(1), z.maximum(1_000_000));
@@ -28,7 +26,7 @@ export const formValues = z.object({
   evaluation: z.array(text).check(z.maxLength(64)),
   /** Null: named after the checkpoint and the options. */
   out: z.nullable(text),
-  device: z.enum(DEVICE_WORDS),
+  device: z.enum(DEVICE_CHOICES),
 });
 export type FormValues = z.infer<typeof formValues>;
 
@@ -74,7 +72,7 @@ const trouble = z.object({
 export type Trouble = z.infer<typeof trouble>;
 
 const deviceChoice = z.object({
-  device: z.enum(DEVICE_WORDS),
+  device: z.enum(DEVICE_CHOICES),
   available: z.boolean(),
   detail: z.string(),
 });

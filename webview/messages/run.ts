@@ -10,7 +10,16 @@ import type {
   PerplexityRow,
   Recipe,
 } from "../../daemon/report.ts";
-import { type Objective, OBJECTIVES, type Role, ROLES } from "../../daemon/vocabulary.ts";
+import {
+  JOB_STATES,
+  type JobState,
+  type Objective,
+  OBJECTIVES,
+  type Role,
+  ROLES,
+  type Stage,
+  STAGES,
+} from "../../daemon/vocabulary.ts";
 import {
   fallback,
   layerFigures,
@@ -30,29 +39,6 @@ export interface MatrixId {
   readonly layer: number;
   readonly role: Role;
 }
-
-/** As in the daemon's protocol. */
-export const STAGES = [
-  "plan",
-  "embed",
-  "collect",
-  "rotate",
-  "prune",
-  "propagate",
-  "commit",
-  "evaluate",
-] as const;
-export type Stage = (typeof STAGES)[number];
-
-export const JOB_STATES = [
-  "queued",
-  "running",
-  "done",
-  "failed",
-  "cancelled",
-  "interrupted",
-] as const;
-export type JobState = (typeof JOB_STATES)[number];
 
 export interface ProgressView {
   readonly stage: Stage;

@@ -12,9 +12,4 @@ export const runSource = z.union([
   z.object({ output: z.string().check(z.minLength(1), z.maxLength(4096)) }),
 ]);
 
-export interface PanelState {
-  readonly source: RunSource;
-  readonly page: unknown;
-}
-
 export const panelState = z.object({ source: runSource, page: z.unknown() });

@@ -32,23 +32,13 @@ export function runMatrixPage(
   let request: AbortController | null = null;
   const frame = createFrame(bridge, view, () => shown ?? asked);
 
-  const store = new RunStore(bridge, {
-    shown(title, at) {
-      frame.title(title);
+  const store = new RunStore(bridge, frame, {
+    shown(at) {
       if (at !== null) asked = at;
       const { run } = store;
       if (at !== null && run !== null) open(run, at);
     },
-    loading() {
-      frame.loading("Asking for the run");
-    },
-    failed(error) {
-      frame.failed("This run cannot be shown.", error, () => {
-        store.load();
-      });
-    },
     changed(run, previous) {
-      frame.title(run.title);
       if (shown !== null) {
         picker?.update(run, shown);
         if (previous === null) page.retry?.();
@@ -57,9 +47,6 @@ export function runMatrixPage(
       const first = startingMatrix(run, asked);
       if (first !== null) open(run, first);
       else waiting(frame, run);
-    },
-    removed() {
-      frame.empty("This run was removed.", "It is no longer in the history of the daemon.");
     },
   });
 

@@ -1,39 +1,40 @@
 /** The run a page shows: asked for once, then kept by what the host tells, and told to the page once a frame. */
 import type { MatrixId, RunView } from "../messages.ts";
 import type { Bridge } from "./bridge.ts";
+import type { Frame } from "./frame.ts";
 import { updated, withJob } from "./runState.ts";
 
+/** What differs between the pages; the frame's title and what it says while there is no run are the store's. */
 export interface RunListener {
   /** The panel was bound, or the person opened another matrix from elsewhere. */
-  shown(title: string, at: MatrixId | null): void;
-  loading(): void;
-  failed(error: unknown): void;
+  shown(at: MatrixId | null): void;
   /** @param run as it is now; `previous` is null the first time, and after everything was asked for anew */
   changed(run: RunView, previous: RunView | null): void;
-  /** The job was removed from the history. */
-  removed(): void;
 }
 
 export class RunStore {
   #run: RunView | null = null;
   #told: RunView | null = null;
-  #frame = 0;
+  #redraw = 0;
   /** Grows with every question: an answer to an older one is dropped. */
   #asked = 0;
 
   constructor(
     private readonly bridge: Bridge,
+    private readonly frame: Frame,
     private readonly listener: RunListener,
   ) {
     bridge.start((event) => {
       switch (event.type) {
         case "show":
-          listener.shown(event.title, event.at);
+          frame.title(event.title);
+          listener.shown(event.at);
           if (this.#run === null) this.load();
           return;
         case "job":
-          if (event.job === null) listener.removed();
-          else if (this.#run !== null) this.#set(withJob(this.#run, event.job));
+          if (event.job === null) {
+            frame.empty("This run was removed.", "It is no longer in the history of the daemon.");
+          } else if (this.#run !== null) this.#set(withJob(this.#run, event.job));
           return;
         case "updates":
           if (this.#run !== null) this.#set(event.updates.reduce(updated, this.#run));
@@ -54,7 +55,7 @@ export class RunStore {
   /** Asks for everything anew. */
   load(): void {
     const asked = ++this.#asked;
-    if (this.#run === null) this.listener.loading();
+    if (this.#run === null) this.frame.loading("Asking for the run");
     this.bridge.request("run", {}).then(
       (run) => {
         if (asked !== this.#asked) return;
@@ -62,19 +63,23 @@ export class RunStore {
         this.#set(run);
       },
       (error: unknown) => {
-        if (asked === this.#asked && this.#run === null) this.listener.failed(error);
+        if (asked !== this.#asked || this.#run !== null) return;
+        this.frame.failed("This run cannot be shown.", error, () => {
+          this.load();
+        });
       },
     );
   }
 
   #set(run: RunView): void {
     this.#run = run;
-    if (this.#frame !== 0) return;
-    this.#frame = requestAnimationFrame(() => {
-      this.#frame = 0;
+    if (this.#redraw !== 0) return;
+    this.#redraw = requestAnimationFrame(() => {
+      this.#redraw = 0;
       if (this.#run === null || this.#run === this.#told) return;
       const previous = this.#told;
       this.#told = this.#run;
+      this.frame.title(this.#run.title);
       this.listener.changed(this.#run, previous);
     });
   }

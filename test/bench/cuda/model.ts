@@ -2,19 +2,10 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointWriter, encodeFloats, planShards } from "../../../daemon/checkpoint/index.ts";
+import { weightName } from "../../../daemon/model/index.ts";
 import { matrixShape, ROLES, type LayerShape } from "../../../daemon/vocabulary.ts";
 import { TINY_VOCABULARY, writeTinyModel } from "../../support/tinyModel.ts";
 import { normals } from "./shapes.ts";
-
-const MODULES = {
-  q: "self_attn.q_proj",
-  k: "self_attn.k_proj",
-  v: "self_attn.v_proj",
-  o: "self_attn.o_proj",
-  gate: "mlp.gate_proj",
-  up: "mlp.up_proj",
-  down: "mlp.down_proj",
-} as const;
 
 interface Planned {
   readonly name: string;
@@ -40,7 +31,7 @@ export async function writeRandomModel(
     for (const role of ROLES) {
       const [rows, cols] = matrixShape(role, shape);
       tensors.push({
-        name: `${layer}.${MODULES[role]}.weight`,
+        name: weightName(i, role),
         shape: [rows, cols],
         scale: cols ** -0.5,
       });

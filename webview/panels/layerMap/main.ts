@@ -71,23 +71,13 @@ function save(): void {
   bridge.save({ figure: figure(), ...selected });
 }
 
-const store = new RunStore(bridge, {
-  shown(title, at) {
-    frame.title(title);
+const store = new RunStore(bridge, frame, {
+  shown(at) {
     if (at !== null) selected = at;
     save();
     map.redraw();
   },
-  loading() {
-    frame.loading("Asking for the run");
-  },
-  failed(error) {
-    frame.failed("This run cannot be shown.", error, () => {
-      store.load();
-    });
-  },
   changed(run, previous) {
-    frame.title(run.title);
     if (run.job?.evaluation != null) {
       frame.empty(
         "There are no layers here.",
@@ -114,9 +104,6 @@ const store = new RunStore(bridge, {
         { caption: "Every pruned matrix", sortable: true },
       );
     }
-  },
-  removed() {
-    frame.empty("This run was removed.", "It is no longer in the history of the daemon.");
   },
 });
 

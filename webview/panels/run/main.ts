@@ -29,29 +29,16 @@ const saving = saveButtons(bridge, {
 });
 saving.classList.add("run-save");
 
-const store = new RunStore(bridge, {
-  shown(title) {
-    frame.title(title);
+const store = new RunStore(bridge, frame, {
+  shown() {
     // Nothing but the binding is kept: the page is all of the run.
     bridge.save(null);
   },
-  loading() {
-    frame.loading("Asking for the run");
-  },
-  failed(error) {
-    frame.failed("This run cannot be shown.", error, () => {
-      store.load();
-    });
-  },
   changed(run, previous) {
-    frame.title(run.title);
     if (!learning.element.isConnected) {
       frame.show(status.element, perplexity, learning.element, saving, recipe, remarks);
     }
     update(run, previous);
-  },
-  removed() {
-    frame.empty("This run was removed.", "It is no longer in the history of the daemon.");
   },
 });
 

@@ -1,9 +1,10 @@
 /** The head of the run page: state, progress, what can be done about it, and what went wrong. */
+import { JOB_STATE_NAMES } from "../../../daemon/vocabulary.ts";
 import { h } from "../../charts/index.ts";
 import { button, definitions } from "../../controls/index.ts";
 import type { JobView, PageCommand, RunView } from "../../messages.ts";
 import { offersFor } from "./offers.ts";
-import { progressFacts, STATE_NAMES, whereabouts } from "./words.ts";
+import { progressFacts, whereabouts } from "./words.ts";
 
 export class StatusView {
   readonly element = h("section", { class: "run-status", "aria-label": "State of the run" });
@@ -41,7 +42,7 @@ export class StatusView {
     this.element.hidden = job === null;
     if (job === null) return;
     const fraction = job.state === "done" ? 1 : (job.progress?.fraction ?? 0);
-    this.#badge.textContent = STATE_NAMES[job.state];
+    this.#badge.textContent = JOB_STATE_NAMES[job.state];
     this.#badge.className = `run-badge run-${job.state}`;
     // Said by a screen reader when it changes: not a hundred times a layer.
     const where = whereabouts(job);

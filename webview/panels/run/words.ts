@@ -1,26 +1,7 @@
 /** A run's state in words. */
 import { format } from "../../charts/index.ts";
-import type { JobState, JobView, RunView, Stage } from "../../messages.ts";
-
-export const STATE_NAMES: Readonly<Record<JobState, string>> = {
-  queued: "Queued",
-  running: "Running",
-  done: "Done",
-  failed: "Failed",
-  cancelled: "Cancelled",
-  interrupted: "Interrupted",
-};
-
-const STAGE_WORDS: Readonly<Record<Stage, string>> = {
-  plan: "planning",
-  embed: "reading the calibration text",
-  collect: "collecting activations",
-  rotate: "learning the rotation",
-  prune: "pruning",
-  propagate: "passing activations on",
-  commit: "writing the checkpoint",
-  evaluate: "measuring perplexity",
-};
+import { STAGE_WORDS } from "../../../daemon/vocabulary.ts";
+import type { JobView, RunView } from "../../messages.ts";
 
 /** Where it is, or why it is not going. */
 export function whereabouts({ state, progress, resumable }: JobView): string {
