@@ -5,8 +5,7 @@
  *     const socket = await openSocket(daemon);
  *     // a LanguageClient on `socket`, with initializationOptions { token: daemon.token }
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { closeSync, openSync, renameSync, statSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import {
   createMessageConnection,
@@ -17,24 +16,22 @@ import {
   connectTo,
   didNotStart,
   highestSeat,
+  launchDaemon,
   notAnswering,
   openHome,
   stateFolder,
   type Home,
+  type LaunchOptions,
   type SeatRecord,
 } from "./instance/index.ts";
-import { omit } from "./omit.ts";
 import { send } from "./protocol/message.ts";
 import { RETIRE } from "./protocol/server.ts";
 import { VERSION } from "./version.ts";
 
 export { findNode, stateFolder, type FindNodeOptions, type NodeFound } from "./instance/index.ts";
 
-export interface EnsureOptions {
-  /** Path of the daemon's script, `dist/daemon.js`. */
-  readonly entry: string;
-  /** Path of a plain Node.js, see {@link findNode}. */
-  readonly node: string;
+/** `node`: see {@link findNode}. */
+export interface EnsureOptions extends LaunchOptions {
   /** Version of the client. An older idle daemon makes room for it; an older busy one is used as it is. */
   readonly version?: string;
   /** State folder; {@link stateFolder} by default. */
@@ -55,7 +52,6 @@ export interface DaemonAddress {
 const START_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 30;
 const ANSWER_WITHIN_MS = 10_000;
-const MOST_LOG_BYTES = 4 * 2 ** 20;
 
 /**
  * The running daemon of this user on this machine, started where there is none.
@@ -68,7 +64,7 @@ export async function ensureDaemon(options: EnsureOptions): Promise<DaemonAddres
   const until = performance.now() + START_WITHIN_MS;
   let start: Start | null = null;
   for (;;) {
-    const found = await greet(home, wanted);
+    const found = await greet(home, wanted, options);
     if (found) return { ...found, started: found.pid === start?.pid };
     start ??= startDaemon(home, options);
     const end = start.end();
@@ -99,7 +95,11 @@ export async function openSocket({ socket: address, pid }: DaemonAddress): Promi
 }
 
 /** The daemon that listens, if it is of the wanted version or will not make room for it. */
-async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
+async function greet(
+  home: Home,
+  wanted: string,
+  { entry, node }: EnsureOptions,
+): Promise<SeatRecord | null> {
   const seat = await highestSeat(home.folder);
   if (!seat?.record) return null;
   const { record } = seat;
@@ -134,7 +134,10 @@ async function greet(home: Home, wanted: string): Promise<SeatRecord | null> {
       noAnswer,
     ]);
     if (!isOlder(record.version, wanted)) return record;
-    const { retired } = await Promise.race([send(connection, RETIRE, {}), noAnswer]);
+    const { retired } = await Promise.race([
+      send(connection, RETIRE, { successor: { entry, node } }),
+      noAnswer,
+    ]);
     return retired ? null : record;
   } catch (error) {
     // It went while it was asked.
@@ -152,31 +155,13 @@ interface Start {
   end(): 0 | string | null;
 }
 
-function startDaemon(home: Home, { entry, node, idleSeconds }: EnsureOptions): Start {
-  if ((statSync(home.log, { throwIfNoEntry: false })?.size ?? 0) > MOST_LOG_BYTES) {
-    renameSync(home.log, `${home.log}.old`);
-  }
-  const env = omit(process.env, "ELECTRON_RUN_AS_NODE", "NODE_OPTIONS");
-  const idle = idleSeconds === undefined ? [] : ["--idle-seconds", String(idleSeconds)];
-  const log = openSync(home.log, "a", 0o600);
-  try {
-    const child = spawn(node, [entry, "--home", home.folder, ...idle], {
-      // Out of the window's process group and folder: it outlives both.
-      detached: true,
-      cwd: home.folder,
-      stdio: ["ignore", log, log],
-      windowsHide: true,
-      env,
-    });
-    let failure: string | null = null;
-    child.on("error", (error) => {
-      failure = error.message;
-    });
-    child.unref();
-    return { pid: child.pid, end: () => failure ?? endOf(child) };
-  } finally {
-    closeSync(log);
-  }
+function startDaemon(home: Home, options: EnsureOptions): Start {
+  const child = launchDaemon(home, options);
+  let failure: string | null = null;
+  child.on("error", (error) => {
+    failure = error.message;
+  });
+  return { pid: child.pid, end: () => failure ?? endOf(child) };
 }
 
 function endOf({ exitCode, signalCode }: ChildProcess): 0 | string | null {

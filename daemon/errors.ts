@@ -3,6 +3,7 @@
  * factory's text says what to do. Rooms keep their factories in an `errors.ts` of their own, built with
  * {@link coded}; only the outermost layer (command line, session) catches.
  */
+import { inWords, terminalWords, type Text } from "./wording.ts";
 
 /** What the failure means for the caller: decides the exit code and how loudly it is shown. */
 export type ErrorKind = "usage" | "input" | "failed" | "cancelled";
@@ -14,20 +15,21 @@ export class DenoiseError extends Error {
     /** Stable identifier such as `checkpoint/truncated`; never reworded, tests and editors match on it. */
     readonly code: string,
     readonly kind: ErrorKind,
-    message: string,
+    /** `message` is this in the words of the command line. */
+    readonly text: Text,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(inWords(text, terminalWords), options);
   }
 }
 
 /** Makes the error of one room: `const inputError = coded("checkpoint", "input")`. */
 export function coded(room: string, kind: ErrorKind) {
-  return (code: string, message: string, cause?: unknown): DenoiseError =>
+  return (code: string, text: Text, cause?: unknown): DenoiseError =>
     new DenoiseError(
       `${room}/${code}`,
       kind,
-      message,
+      text,
       cause === undefined ? undefined : { cause: cause },
     );
 }

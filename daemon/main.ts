@@ -3,6 +3,7 @@
  * where another daemon sits there already, it ends at once. It goes by itself after a while without clients and jobs.
  */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, rm, rmdir } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
@@ -12,6 +13,7 @@ import type { DeviceReport } from "./backend/index.ts";
 import {
   connectTo,
   highestSeat,
+  launchDaemon,
   newAddress,
   openHome,
   SOCKET_FOLDER,
@@ -21,6 +23,7 @@ import {
   type Home,
 } from "./instance/index.ts";
 import { Helper, Jobs } from "./jobs/index.ts";
+import type { RetireParams } from "./protocol/server.ts";
 import { serve, type Context } from "./session.ts";
 import { OpenCheckpoints } from "./tiles/index.ts";
 import { VERSION } from "./version.ts";
@@ -107,6 +110,10 @@ class Daemon {
   readonly #started = performance.now();
   #jobs: Jobs | null = null;
   #devices: Promise<readonly DeviceReport[]> | null = null;
+  /** Told by a client of a newer version. */
+  #successor: RetireParams["successor"] | null = null;
+  /** What it was started with. */
+  readonly #cuda = process.env.DENOISE_ROTATOR_CUDA ?? "";
   #lastBusy = performance.now();
   #ending = false;
 
@@ -156,12 +163,27 @@ class Daemon {
         log: this.home.log,
       }),
       devices: (refresh, signal) => this.#lookForDevices(refresh, signal),
-      retire: () => {
+      configure: ({ cuda }) => {
+        if (cuda !== undefined) this.#useCuda(cuda === "" ? this.#cuda : cuda, jobs);
+      },
+      retire: (successor) => {
+        this.#successor = successor ?? this.#successor;
         if (jobs.activeCount > 0) return false;
         setTimeout(() => void this.#end("made room for a newer version"), ANSWER_FIRST_MS);
         return true;
       },
     };
+  }
+
+  /** Workers inherit it; this process itself computes nothing. */
+  #useCuda(value: string, jobs: Jobs): void {
+    if (value === (process.env.DENOISE_ROTATOR_CUDA ?? "")) return;
+    if (value === "") delete process.env.DENOISE_ROTATOR_CUDA;
+    else process.env.DENOISE_ROTATOR_CUDA = value;
+    // What has looked for devices already found them the other way; questions that are open are asked again.
+    this.#devices = null;
+    jobs.forgetDevices();
+    void this.#helper.close();
   }
 
   async #lookForDevices(refresh: boolean, signal: AbortSignal): Promise<readonly DeviceReport[]> {
@@ -198,17 +220,29 @@ class Daemon {
     // Its folder was removed or another sits there: nobody will find this one again.
     const lost = (await highestSeat(this.home.folder))?.number !== this.seat;
     if (lost && active === 0) await this.#end("lost its seat");
+    // An update of the extension deletes the old one's files: no worker can be started any more.
+    if (!existsSync(workerEntry) && this.#jobs?.runningCount === 0) await this.#handOver(active);
   }
 
-  async #end(why: string): Promise<void> {
+  /** @param queued jobs that the next daemon goes on with */
+  async #handOver(queued: number): Promise<void> {
+    const successor = queued > 0 ? this.#successor : null;
+    await this.#end("its files are gone", () => {
+      // Where no newer client has come yet, one that comes or reconnects starts it.
+      if (successor) launchDaemon(this.home, { ...successor, idleSeconds: this.idleSeconds });
+    });
+  }
+
+  async #end(why: string, handOver: (() => void) | null = null): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
     console.log(`${new Date().toISOString()} daemon ends: ${why}`);
     this.listening.server.close();
     for (const socket of this.#sockets) socket.end();
-    await this.#jobs?.close();
+    await this.#jobs?.close(handOver !== null);
     await this.#helper.close();
     await removeSocket(this.listening.address);
+    handOver?.();
     process.exit(0);
   }
 }

@@ -102,10 +102,18 @@ export interface LayerReport {
   readonly curve: readonly CurvePoint[];
 }
 
+/** One step of learning a rotation. */
 export interface CurvePoint {
+  /** From 1. */
   readonly step: number;
   readonly objective: Objective;
+  /** What was minimised: the entropy in nats, or the pruned mass summed over rows. */
   readonly loss: number;
+  /**
+   * Entropy of the importance in nats, summed as the paper's objective, over all layers that share the rotation: at
+   * every step where it is the objective, else at the first, every tenth or so, and the last.
+   */
+  readonly entropy?: number | undefined;
 }
 
 /** The models that a report compares. */

@@ -2,7 +2,8 @@
  * Where the files of a run lie, for those who write them (`pipeline`) and for the daemon, which looks at them without
  * loading the engine. `pipeline/workFolder.ts` and `pipeline/heatmapFile.ts` say what is in them.
  */
-import { basename, dirname, join, resolve } from "node:path";
+import { homedir } from "node:os";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 
 const WORK_PARENT = ".denoise-rotator";
 export const HEATMAPS = "heatmaps";
@@ -29,3 +30,14 @@ export const layerFilePath = (work: string, layer: number): string =>
 /** @param folder the work folder of a run, or its output */
 export const heatmapPath = (folder: string, layer: number): string =>
   join(folder, HEATMAPS, numberedFile("layer", layer, "safetensors"));
+
+/** A path as a run writes it into its output: from `~` on where it lies in the home folder, so that nobody is named. */
+export function keptPath(path: string): string {
+  const inHome = relative(homedir(), path);
+  const outside = inHome === "" || inHome.startsWith("..") || isAbsolute(inHome);
+  return outside ? path : join("~", inHome);
+}
+
+/** The path that {@link keptPath} kept. */
+export const foundPath = (kept: string): string =>
+  kept.startsWith("~") ? join(homedir(), kept.slice(1)) : kept;

@@ -43,6 +43,14 @@ export const DEVICES = ["cuda", "tensorflow", "webgpu", "wasm"] as const;
 export type DeviceName = (typeof DEVICES)[number];
 /** What a person chooses from. */
 export const DEVICE_CHOICES = ["auto", ...DEVICES] as const;
+/** What follows `cuda:`, the numbers of one or more GPUs. */
+export const GPU_NUMBERS = /^\d{1,2}(,\d{1,2})*$/;
+/** Those, or some of several NVIDIA GPUs: `cuda:1`, `cuda:0,1`. */
+export type DeviceChoice = (typeof DEVICE_CHOICES)[number] | `cuda:${string}`;
+
+export const isDeviceChoice = (word: string): word is DeviceChoice =>
+  DEVICE_CHOICES.some((choice) => choice === word) ||
+  (word.startsWith("cuda:") && GPU_NUMBERS.test(word.slice("cuda:".length)));
 
 /** The stages of a run, in order; the four in the middle repeat for every layer. */
 export const STAGES = [

@@ -9,7 +9,7 @@ import { listDevices } from "./backend/index.ts";
 import { openCheckpoint } from "./checkpoint/index.ts";
 import { DenoiseError } from "./errors.ts";
 import { fetchInputs, inputsAtHand, resolveTextFiles, type DownloadProgress } from "./hub/index.ts";
-import { anyErrorInfo } from "./jobs/errors.ts";
+import { sendable } from "./jobs/errors.ts";
 import type {
   FromWorker,
   ModelFacts,
@@ -22,6 +22,7 @@ import type {
 import { checkTensors, parseConfig } from "./model/index.ts";
 import { evaluate, planPrune, prune, type RunListener } from "./pipeline/index.ts";
 import type { JobResult } from "./protocol/jobs.ts";
+import { editorWords } from "./wording.ts";
 
 /** Behind the editor and its language servers, which a person waits for. */
 const NICENESS = 5;
@@ -47,7 +48,7 @@ async function doWork(work: Work): Promise<void> {
   try {
     await send({ type: "done", result: await resultOf(work, listener) });
   } catch (error) {
-    await send({ type: "failed", error: anyErrorInfo(error) });
+    await send({ type: "failed", error: sendable(error) });
   } finally {
     clearInterval(memory);
   }
@@ -107,7 +108,7 @@ async function answer(id: number, question: Question): Promise<void> {
   try {
     await send({ type: "answer", id, answer: await answerTo(question, controller.signal) });
   } catch (error) {
-    await send({ type: "refusal", id, error: anyErrorInfo(error) });
+    await send({ type: "refusal", id, error: sendable(error) });
   } finally {
     questions.delete(id);
   }
@@ -122,7 +123,7 @@ async function answerTo(
     case "devices":
       return listDevices();
     case "plan":
-      return planPrune(await inputsAtHand(question.asked), signal);
+      return planPrune(await inputsAtHand(question.asked), signal, editorWords);
     case "model":
       return modelFacts(question.asked, signal);
     default:

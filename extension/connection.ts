@@ -6,13 +6,14 @@
  */
 import {
   CloseAction,
+  DidChangeConfigurationNotification,
   ErrorAction,
   LanguageClient,
   RevealOutputChannelOn,
   State,
   type LanguageClientOptions,
 } from "vscode-languageclient/node";
-import { Uri, type CancellationToken, type LogOutputChannel } from "vscode";
+import { Uri, workspace, type CancellationToken, type LogOutputChannel } from "vscode";
 import {
   ensureDaemon,
   findDaemon,
@@ -21,10 +22,10 @@ import {
   stateFolder,
   type DaemonAddress,
 } from "../daemon/connect.ts";
-import { RECIPE_SUFFIX, type RequestSender } from "../daemon/protocol.ts";
+import { RECIPE_SUFFIX, type DaemonSettings, type RequestSender } from "../daemon/protocol.ts";
 import type { Connect } from "./daemonClient.ts";
 import { notAnswering } from "./errors.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings, SECTION } from "./settings.ts";
 
 export interface Connected extends RequestSender {
   sendRequest<R>(method: string, params: unknown, token?: CancellationToken): Promise<R>;
@@ -56,8 +57,13 @@ export const connectTo =
       });
     }
     await started(client, pid);
+    await configure(client);
+    const changes = workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration(`${SECTION}.cudaFolder`)) void configure(client);
+    });
     client.onDidChangeState(({ newState }) => {
       if (newState !== State.Stopped) return;
+      changes.dispose();
       channel.warn(`The connection to the daemon (process ${pid}) is closed`);
       void client.dispose().catch(() => undefined);
       onClose();
@@ -70,6 +76,12 @@ export const connectTo =
       dispose: () => client.dispose(),
     };
   };
+
+/** The daemon may have been started by another window, or before the setting was changed. */
+function configure(client: LanguageClient): Promise<void> {
+  const settings: DaemonSettings = { cuda: readSettings().cudaFolder };
+  return client.sendNotification(DidChangeConfigurationNotification.type, { settings });
+}
 
 const ANSWER_WITHIN_MS = 15_000;
 

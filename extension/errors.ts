@@ -35,9 +35,19 @@ export const keepsEnding = (): DaemonError =>
     "The daemon ended several times within a short time and is not started again by itself. Its log tells why; connect again with Connect to the Daemon.",
   );
 
+/**
+ * By what it has, not by its class: each of the extension's two bundles holds a class of its own, and an error goes from
+ * one to the other.
+ */
+export const isDaemonError = (error: unknown): error is DaemonError =>
+  error instanceof Error &&
+  error.name === "DaemonError" &&
+  typeof property(error, "code") === "string" &&
+  typeof property(error, "kind") === "string";
+
 /** From whatever a JSON-RPC library, or the search for the daemon, throws. */
 export function daemonErrorOf(error: unknown): DaemonError {
-  if (error instanceof DaemonError) return error;
+  if (isDaemonError(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
   const options = { cause: error };
   const own = codeAndKind(error);

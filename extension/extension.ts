@@ -7,6 +7,7 @@ import { ATTACH, send } from "../daemon/protocol.ts";
 import { register, showFailure } from "./commands.ts";
 import { ReconnectingClient, type Connect } from "./daemonClient.ts";
 import type { Host } from "./host.ts";
+import { watchDeviceSetting } from "./deviceSetting.ts";
 import { registerInspect } from "./inspect/index.ts";
 import { startLanguageFeatures } from "./language.ts";
 import { registerPanels } from "./panels/index.ts";
@@ -39,6 +40,7 @@ export function activate(context: ExtensionContext): void {
     ...registerInspect(host, panels, shown),
     ...registerPrune(host, panels, shown),
     ...startLanguageFeatures(client),
+    watchDeviceSetting(),
     client.onLost(showFailure),
     register("showOutput", () => {
       channel.show();

@@ -1,6 +1,6 @@
 /** The settings of package.json as typed values: read here and nowhere else. */
 import { workspace, type ConfigurationScope } from "vscode";
-import { DEVICE_CHOICES } from "../daemon/vocabulary.ts";
+import { isDeviceChoice, type DeviceChoice } from "../daemon/vocabulary.ts";
 
 export const SECTION = "denoise-rotator";
 
@@ -13,10 +13,19 @@ export interface Settings {
   readonly nodePath: string;
   /** Empty: the daemon's own default. */
   readonly stateFolder: string;
-  /** One of several GPUs, `cuda:1`, is for recipes. */
-  readonly device: (typeof DEVICE_CHOICES)[number];
+  /** `auto` where the setting is no device, which {@link wrongDevice} tells. */
+  readonly device: DeviceChoice;
+  /** As `DENOISE_ROTATOR_CUDA`; empty: what that says to the daemon. */
+  readonly cudaFolder: string;
   readonly effort: Effort;
   readonly notifications: (typeof NOTIFY)[number];
+}
+
+/** What stands there for a device and is none; null where it is one. */
+export function wrongDevice(): string | null {
+  const value = workspace.getConfiguration(SECTION).get<unknown>("device");
+  const text = typeof value === "string" ? value.trim() : JSON.stringify(value);
+  return isDeviceChoice(text) ? null : text;
 }
 
 export function readSettings(scope?: ConfigurationScope): Settings {
@@ -30,10 +39,12 @@ export function readSettings(scope?: ConfigurationScope): Settings {
     const value = text(name);
     return words.find((known) => known === value) ?? otherwise;
   };
+  const device = text("device");
   return {
     nodePath: text("nodePath"),
     stateFolder: text("stateFolder"),
-    device: word("device", DEVICE_CHOICES, "auto"),
+    device: isDeviceChoice(device) ? device : "auto",
+    cudaFolder: text("cudaFolder"),
     effort: word("effort", EFFORTS, "balanced"),
     notifications: word("notifications", NOTIFY, "all"),
   };

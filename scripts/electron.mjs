@@ -1,71 +1,57 @@
 /**
- * `npm run test:electron`: the tests of the extension host in desktop VS Code, which `@vscode/test-electron` downloads
- * where it can. Linux without a display needs `xvfb-run -a npm run test:electron`.
+ * `npm run test:electron`: the tests of the extension host and those in a workbench, in desktop VS Code instead of
+ * code-server. `@vscode/test-electron` downloads it where it can; `DENOISE_ROTATOR_VSCODE=<executable>` takes one that is
+ * there. Arguments are those of vitest: `npm run test:electron -- -t "right-click"`.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import path from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { build } from "esbuild";
-import { downloadAndUnzipVSCode, runTests } from "@vscode/test-electron";
-import { EXTERNAL, NODE_BANNER } from "./bundling.mjs";
+import { fileURLToPath } from "node:url";
 import { installPackages } from "./install.mjs";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
-if (!installPackages()) process.exit(1);
-const { status } = spawnSync(process.execPath, ["scripts/build.mjs"], {
-  cwd: root,
-  stdio: "inherit",
-});
-if (status !== 0) process.exit(1);
+const run = (args, env = process.env) =>
+  spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env }).status ?? 1;
 
-let vscodeExecutablePath;
-try {
-  vscodeExecutablePath = await downloadAndUnzipVSCode({
-    cachePath: path.join(root, ".cache/vscode"),
-  });
-} catch (error) {
-  console.log(`Skipped: VS Code cannot be downloaded here (${String(error)}).`);
-  console.log("npm test runs the same tests in code-server.");
-  process.exit(0);
+if (!installPackages()) process.exit(1);
+const { DISPLAY, WAYLAND_DISPLAY, DENOISE_ROTATOR_VSCODE: given } = process.env;
+if (process.platform === "linux" && !DISPLAY && !WAYLAND_DISPLAY && given === undefined) {
+  giveUp(
+    "There is no display for its window.",
+    'xvfb-run -a -s "-screen 0 1600x1000x24" npm run test:electron',
+  );
+}
+const executable = await desktop();
+if (run(["scripts/build.mjs"]) !== 0) process.exit(1);
+console.log(`Tests run in ${executable}`);
+const tests = ["test/e2e", "test/extension/host.test.ts"];
+process.exit(
+  run(["node_modules/vitest/vitest.mjs", "run", ...tests, ...process.argv.slice(2)], {
+    ...process.env,
+    DENOISE_ROTATOR_VSCODE: executable,
+  }),
+);
+
+async function desktop() {
+  if (given !== undefined) {
+    if (existsSync(given)) return path.resolve(given);
+    giveUp(`DENOISE_ROTATOR_VSCODE names ${given}, and there is no such file.`);
+  }
+  const { downloadAndUnzipVSCode } = await import("@vscode/test-electron");
+  try {
+    return await downloadAndUnzipVSCode({ cachePath: path.join(root, ".cache/vscode") });
+  } catch (error) {
+    giveUp(
+      `VS Code cannot be downloaded here: ${error instanceof Error ? error.message : String(error)}`,
+      "DENOISE_ROTATOR_VSCODE=<its executable> npm run test:electron",
+    );
+  }
 }
 
-// The tests' own TypeScript makes the workspace and the bundle that VS Code runs.
-const helpers = path.join(root, "out/test/electron.mjs");
-await build({
-  stdin: {
-    contents: `export * from "./test/extension/bundleSuite.ts"; export * from "./test/extension/material.ts";`,
-    resolveDir: root,
-  },
-  outfile: helpers,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  external: [...EXTERNAL, "esbuild"],
-  banner: { js: NODE_BANNER },
-  logLevel: "warning",
-});
-const { bundleSuite, writeMaterial } = await import(pathToFileURL(helpers).href);
-const folder = mkdtempSync(path.join(tmpdir(), "dr-el-"));
-try {
-  const workspace = path.join(folder, "workspace");
-  const user = path.join(folder, "user", "User");
-  mkdirSync(workspace);
-  mkdirSync(user, { recursive: true });
-  await writeMaterial(workspace);
-  const settings = { "denoise-rotator.stateFolder": path.join(folder, "daemon") };
-  writeFileSync(path.join(user, "settings.json"), JSON.stringify(settings));
-  await runTests({
-    vscodeExecutablePath,
-    extensionDevelopmentPath: root,
-    extensionTestsPath: await bundleSuite(),
-    launchArgs: [
-      workspace,
-      ...["--user-data-dir", path.join(folder, "user")],
-      ...["--disable-extensions", "--disable-workspace-trust", "--disable-gpu"],
-    ],
-  });
-} finally {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+/** No test ran: that is no success. */
+function giveUp(why, instead) {
+  console.error(`Desktop VS Code was not tested. ${why}`);
+  if (instead !== undefined) console.error(`Try:  ${instead}`);
+  console.error("npm run test:e2e runs the same tests in code-server.");
+  process.exit(2);
 }

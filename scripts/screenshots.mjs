@@ -1,6 +1,6 @@
 /**
  * `node scripts/screenshots.mjs`: every view of the extension in a real workbench, light, dark and high contrast, into
- * `media/screenshots`. Needs code-server (`node scripts/codeServer.mjs`) and the built tree.
+ * `media/screenshots`; with `views` or `states` behind it only those. Needs code-server (`node scripts/codeServer.mjs`) and the built tree.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -18,5 +18,8 @@ await build({
   packages: "external",
   logLevel: "warning",
 });
-const { status } = spawnSync(process.execPath, [outfile], { cwd: root, stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [outfile, ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: "inherit",
+});
 process.exit(status ?? 1);

@@ -8,6 +8,7 @@ const SHARED = [
   "vocabulary.ts",
   "report.ts",
   "errors.ts",
+  "wording.ts",
   "random.ts",
   "version.ts",
   "omit.ts",
@@ -121,8 +122,9 @@ describe("webview", () => {
     messages: ["schemas"],
     words: ["charts"],
     matrix: ["charts", "messages"],
+    heatmaps: ["charts", "controls", "matrix", "messages", "words"],
     report: ["charts", "controls", "schemas", "words"],
-    panels: ["charts", "controls", "matrix", "messages", "words"],
+    panels: ["charts", "controls", "heatmaps", "matrix", "messages", "words"],
     form: ["charts", "controls", "words"],
   };
   const imports = importsUnder("webview").filter(({ to }) => to.startsWith("webview/"));

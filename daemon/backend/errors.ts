@@ -1,5 +1,6 @@
 /** Failures of the backends' room. */
 import { coded, type DenoiseError } from "../errors.ts";
+import { action, firstAction, option, text } from "../wording.ts";
 
 const usage = coded("backend", "usage");
 const failed = coded("backend", "failed");
@@ -15,9 +16,8 @@ export function unavailable(
 ): DenoiseError {
   return usage(
     "unavailable",
-    `Device "${device}" cannot be used: ${why}. ` +
-      (remedy === undefined ? "" : `To get it: ${remedy}. `) +
-      `Available here: ${available.join(", ")}. Use --device auto to take the best of them.`,
+    text`Device "${device}" cannot be used: ${why}.${remedy === undefined ? "" : ` To get it: ${remedy}.`}
+      Available here: ${available.join(", ")}. Use ${option("device", "auto")} to take the best of them.`,
   );
 }
 
@@ -31,7 +31,8 @@ export function startFailed(device: string, cause: unknown): DenoiseError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return failed(
     "start-failed",
-    `Device "${device}" failed to start: ${why}. Try another with --device, or \`denoise-rotator devices\`.`,
+    text`Device "${device}" failed to start: ${why}. Try another ${option("device")}; ${action("showDevices")} says
+      which there are.`,
     cause,
   );
 }
@@ -44,8 +45,8 @@ export function tensorTooLarge(
 ): DenoiseError {
   return failed(
     "tensor-too-large",
-    `${device}: a tensor of ${gib(bytes)} is larger than the ${gib(limit)} that one can have. ` +
-      `Use fewer or shorter calibration windows, or a device with more memory (--device).`,
+    text`${device}: a tensor of ${gib(bytes)} is larger than the ${gib(limit)} that one can have.
+      Use fewer or shorter calibration windows, or another ${option("device")} with more memory.`,
   );
 }
 
@@ -53,8 +54,8 @@ export function tensorTooLarge(
 export function outOfMemory(bytes: number, limit: number): DenoiseError {
   return failed(
     "out-of-memory",
-    `wasm: no room for a tensor of ${gib(bytes)}; all tensors together share ${gib(limit)}. ` +
-      `Use fewer or shorter calibration windows, or a device with more memory (--device).`,
+    text`wasm: no room for a tensor of ${gib(bytes)}; all tensors together share ${gib(limit)}.
+      Use fewer or shorter calibration windows, or another ${option("device")} with more memory.`,
   );
 }
 
@@ -66,8 +67,8 @@ export function deviceFailed(
 ): DenoiseError {
   return failed(
     "device-failed",
-    `${device}: ${why}. Run again with --resume as it was; if it comes back, start anew with fewer or ` +
-      `shorter windows, or with --device wasm.`,
+    text`${device}: ${why}. ${firstAction("resume")}; if it comes back, start anew with fewer or shorter windows, or
+      with ${option("device", "wasm")}.`,
     cause,
   );
 }
@@ -84,9 +85,10 @@ export function gpuOutOfMemory(
 ): DenoiseError {
   return failed(
     "gpu-out-of-memory",
-    `cuda: no room on ${gpu} for ${gib(sizes.bytes)} more: this process uses ${gib(sizes.inUse)} of ${gib(sizes.total)}, ` +
-      `${gib(sizes.free)} are free. Stop other programs on the GPU (\`nvidia-smi\` lists them) and run with --resume ` +
-      `as it was, or start anew with fewer or shorter calibration windows, --device cuda:1 or --device wasm.`,
+    text`cuda: no room on ${gpu} for ${gib(sizes.bytes)} more: this process uses ${gib(sizes.inUse)} of
+      ${gib(sizes.total)}, ${gib(sizes.free)} are free. Stop other programs on the GPU (\`nvidia-smi\` lists them) and
+      ${action("resume")}, or start anew with fewer or shorter calibration windows, ${option("device", "cuda:1")} or
+      ${option("device", "wasm")}.`,
   );
 }
 
@@ -94,9 +96,8 @@ export function gpuOutOfMemory(
 export function hostMemoryFull(bytes: number): DenoiseError {
   return failed(
     "host-memory",
-    `cuda: the machine gives no ${gib(bytes)} of page-locked memory for copies to and from the GPU. Close other ` +
-      `programs, or allow more (\`ulimit -l unlimited\`; a container's --ulimit memlock=-1), and run with --resume ` +
-      `as it was.`,
+    text`cuda: the machine gives no ${gib(bytes)} of page-locked memory for copies to and from the GPU. Close other
+      programs, or allow more (\`ulimit -l unlimited\`; a container's \`--ulimit memlock=-1\`), and ${action("resume")}.`,
   );
 }
 
@@ -109,8 +110,8 @@ export function gpuCompileFailed(
 ): DenoiseError {
   return failed(
     "gpu-compile-failed",
-    `cuda: NVRTC ${compiler} cannot compile ${program} for ${architecture}. Install another NVRTC ` +
-      `(\`denoise-rotator devices\` shows which one is used), or use --device webgpu. Its words:\n${log}`,
+    text`cuda: NVRTC ${compiler} cannot compile ${program} for ${architecture}. Install another NVRTC
+      (${action("showDevices")} says which one is used), or use ${option("device", "webgpu")}. Its words:${`\n${log}`}`,
   );
 }
 
@@ -134,7 +135,8 @@ export function gpuTooOld(ordinal: number, gpus: readonly string[]): DenoiseErro
   const there = gpus.map((gpu, i) => `cuda:${i} ${gpu}`).join(", ");
   return usage(
     "gpu-too-old",
-    `The GPU cuda:${ordinal} is older than Ampere (sm_80). Take another of these: ${there}; or --device webgpu.`,
+    text`The GPU cuda:${ordinal} is older than Ampere (sm_80). Take another of these: ${there}; or
+      ${option("device", "webgpu")}.`,
   );
 }
 
@@ -142,6 +144,7 @@ export function gpuTooOld(ordinal: number, gpus: readonly string[]): DenoiseErro
 export function unsupportedType(device: string, dtype: string): DenoiseError {
   return failed(
     "unsupported-type",
-    `${device}: tensors of ${dtype} are not supported. Please report how you came here; --device wasm has them.`,
+    text`${device}: tensors of ${dtype} are not supported. Please report how you came here;
+      ${option("device", "wasm")} has them.`,
   );
 }

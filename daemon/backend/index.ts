@@ -2,7 +2,8 @@
 export * from "./fused/index.ts";
 export { inFullPrecision } from "./fullPrecision.ts";
 export { hostArray, readInto, uploaded, type HostArray } from "./hostArrays.ts";
-export { batchesInFlight, gpuCount, onGpu } from "./severalGpus.ts";
+export { hasOwnMemory, ResidentTensors } from "./residentTensors.ts";
+export { batchesInFlight, gpuCount, gpuLinkRate, onGpu, placeOn } from "./severalGpus.ts";
 export {
   DEVICES,
   type DeviceName,

@@ -1,6 +1,6 @@
 /**
- * The inner loops of regrouping columns (method/regroup.ts) on the host's vector unit, whatever the device: how much
- * every swap between two groups would gain, thirty times as fast as a loop in JavaScript.
+ * The inner loops of regrouping columns (method/regroup.ts) on the host's vector unit, for every device that has none of
+ * its own (fused/regroup.ts): how much each swap between two groups would gain, thirty times as fast as in JavaScript.
  */
 import { instantiateKernels, newMemory } from "./kernelFile.ts";
 

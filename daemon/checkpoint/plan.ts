@@ -56,7 +56,7 @@ export interface ShardOptions {
 
 const DEFAULT_SHARD_BYTES = 5e9;
 
-interface SizedTensor extends TensorSpec {
+export interface SizedTensor extends TensorSpec {
   readonly bytes: number;
 }
 
@@ -101,13 +101,37 @@ function sized(specs: readonly TensorSpec[]): SizedTensor[] {
   return specs.map(({ name, dtype, shape }) => {
     if (names.has(name)) throw errors.planDuplicate(name);
     names.add(name);
-    const sizes = shape.every((n) => Number.isSafeInteger(n) && n >= 0);
-    const elements = sizes ? elementCount(shape) : null;
-    const bytes = elements === null ? "overflow" : byteCount(dtype, elements);
-    if (typeof bytes !== "number") {
-      throw errors.planShape(name, `has an impossible shape [${shape.join(", ")}] for ${dtype}`);
-    }
-    return { name, dtype, shape, bytes };
+    return sizedTensor({ name, dtype, shape });
+  });
+}
+
+/** @throws `checkpoint/plan-shape` */
+export function sizedTensor({ name, dtype, shape }: TensorSpec): SizedTensor {
+  const sizes = shape.every((n) => Number.isSafeInteger(n) && n >= 0);
+  const elements = sizes ? elementCount(shape) : null;
+  const bytes = elements === null ? "overflow" : byteCount(dtype, elements);
+  if (typeof bytes !== "number") {
+    throw errors.planShape(name, `has an impossible shape [${shape.join(", ")}] for ${dtype}`);
+  }
+  return { name, dtype, shape, bytes };
+}
+
+/** Everything before the data, in exactly `room` bytes, for tensors that follow each other in the given order. */
+export function headInRoom(
+  file: string,
+  tensors: readonly SizedTensor[],
+  room: number,
+): Uint8Array {
+  return encodeHead(file, `{${headMembers(tensors).join(",")}}`, room);
+}
+
+/** Written member by member: a JavaScript object would move names such as "0" to the front. */
+function headMembers(tensors: readonly SizedTensor[]): string[] {
+  let end = 0;
+  return tensors.map(({ name, dtype, shape, bytes }) => {
+    const entry = { dtype, shape, data_offsets: [end, end + bytes] };
+    end += bytes;
+    return `${JSON.stringify(name)}:${JSON.stringify(entry)}`;
   });
 }
 
@@ -150,12 +174,7 @@ function planFile(
     .map(({ tensor }) => tensor);
   let end = 0;
   const begins = sorted.map(({ bytes }) => (end += bytes) - bytes);
-  // Written member by member: a JavaScript object would move names such as "0" to the front.
-  const members = sorted.map(({ name: tensor, dtype, shape, bytes }, i) => {
-    const begin = begins[i] ?? 0;
-    const entry = { dtype, shape, data_offsets: [begin, begin + bytes] };
-    return `${JSON.stringify(tensor)}:${JSON.stringify(entry)}`;
-  });
+  const members = headMembers(sorted);
   if (Object.keys(metadata).length > 0) {
     members.unshift(`"${METADATA_KEY}":${sortedObject(Object.entries(metadata))}`);
   }
@@ -170,10 +189,12 @@ function planFile(
   };
 }
 
-function encodeHead(file: string, json: string): Uint8Array {
+/** @param room bytes to fill; by default as few as are needed */
+function encodeHead(file: string, json: string, room?: number): Uint8Array {
   const text = Buffer.from(json);
-  const length = Math.ceil(text.byteLength / 8) * 8;
-  if (length > MAX_HEADER_BYTES) throw errors.planHeaderTooLarge(file, length);
+  const needed = Math.ceil(text.byteLength / 8) * 8;
+  const length = room === undefined ? needed : room - LENGTH_BYTES;
+  if (needed > Math.min(length, MAX_HEADER_BYTES)) throw errors.planHeaderTooLarge(file, needed);
   const head = Buffer.alloc(LENGTH_BYTES + length, " ");
   head.writeBigUInt64LE(BigInt(length), 0);
   text.copy(head, LENGTH_BYTES);

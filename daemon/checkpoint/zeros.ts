@@ -46,6 +46,7 @@ export async function countZeros(
 /** @param magnitude all bits but the sign */
 function zeroCodes(codes: Uint16Array | Uint32Array, magnitude: number): number {
   let zeros = 0;
-  for (const code of codes) if ((code & magnitude) === 0) zeros++;
+  // By index: iterating takes ten times as long, over every weight of the output.
+  for (let i = codes.length; i-- > 0;) if (((codes[i] ?? 0) & magnitude) === 0) zeros++;
   return zeros;
 }

@@ -12,6 +12,7 @@ import type {
   RunListener,
 } from "../pipeline/index.ts";
 import type { ComparisonReport } from "../report.ts";
+import { terminalWords } from "../wording.ts";
 
 export interface Engine {
   prune(options: PruneOptions, listener: RunListener, signal: AbortSignal): Promise<PruneResult>;
@@ -42,7 +43,7 @@ export const engine: Engine = {
       import("../hub/index.ts"),
       import("../pipeline/index.ts"),
     ]);
-    return planPrune(await inputsAtHand(options, cache), signal);
+    return planPrune(await inputsAtHand(options, cache), signal, terminalWords);
   },
   evaluate: async (...args) => (await import("../pipeline/index.ts")).evaluate(...args),
   evaluateTasks: async (...args) => (await import("../pipeline/index.ts")).evaluateTasks(...args),

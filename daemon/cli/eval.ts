@@ -5,7 +5,7 @@ import type { EvaluateResult, EvaluateTasksResult, RunListener } from "../pipeli
 import { interruptible } from "./cancel.ts";
 import { screenFor, simple, writeJson } from "./context.ts";
 import type { Context } from "./context.ts";
-import type { EvalRequest } from "./options.ts";
+import type { EvalRequest } from "./evalOptions.ts";
 import { createRunView } from "./prune/runView.ts";
 import { taskFacts, taskJson, taskTable } from "./tasksView.ts";
 import { facts } from "./terminal/facts.ts";

@@ -11,7 +11,7 @@ Examples:
   denoise-rotator prune ./Llama-3.2-1B --out ./Llama-3.2-1B-2-4 --calibration c4
   denoise-rotator eval ./Llama-3.2-1B-2-4 --text wikitext2
 
-Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 cancelled.
+Exit codes: 0 done, 1 failed, 2 bad usage or input (also a dry run whose run would lack disk or memory), 130 cancelled.
 With --json, stdout gets one JSON object and nothing else ({"error": {"code", "message"}} on failure);
 progress goes to stderr. NO_COLOR turns colours off, FORCE_COLOR=1 on.
 `;

@@ -3,43 +3,22 @@
  * rooms behind, or a `cli/bad-option` that says what is allowed. Defaults are the pipeline's; silence stays silence.
  */
 import { join } from "node:path";
-import type { DeviceRequest } from "../backend/index.ts";
-import type {
-  EvaluateOptions,
-  EvaluateTasksOptions,
-  PruneOptions,
-  TaskChoice,
-} from "../pipeline/index.ts";
-import { OBJECTIVES, PRUNE_METHODS, TASK_NAMES } from "../vocabulary.ts";
-import { contradiction, needsOption, nothingToMeasure } from "./errors.ts";
+import type { PruneOptions } from "../pipeline/index.ts";
+import { OBJECTIVES, PRUNE_METHODS } from "../vocabulary.ts";
+import { contradiction, needsOption } from "./errors.ts";
+import { parseTaskChoice } from "./evalOptions.ts";
 import {
-  listOf,
-  oneOf,
-  pattern,
-  positiveNumber,
-  profile,
-  rotation,
-  size,
-  wholeNumber,
-} from "./values.ts";
-import type { Parse } from "./values.ts";
-
-/** Options by camel-cased name, as commander hands them over. */
-export type RawOptions = Readonly<Record<string, unknown>>;
-
-const MANY = 1_000_000;
-const DEVICE_NAMES: Readonly<Record<Exclude<DeviceRequest, `cuda:${string}`>, true>> = {
-  auto: true,
-  cuda: true,
-  tensorflow: true,
-  webgpu: true,
-  wasm: true,
-};
-const deviceName = oneOf(...(Object.keys(DEVICE_NAMES) as DeviceRequest[]));
-const device: Parse<DeviceRequest> = (flag, text) => {
-  const gpus = /^cuda:(\d{1,2}(?:,\d{1,2})*)$/.exec(text)?.[1];
-  return gpus === undefined ? deviceName(flag, text) : `cuda:${gpus}`;
-};
+  device,
+  flag,
+  MANY,
+  present,
+  refuseWithout,
+  text,
+  texts,
+  value,
+  type RawOptions,
+} from "./rawOptions.ts";
+import { oneOf, pattern, positiveNumber, profile, rotation, size, wholeNumber } from "./values.ts";
 
 export interface PruneRequest {
   readonly options: PruneOptions;
@@ -113,74 +92,6 @@ function parseEvaluation(raw: RawOptions): PruneOptions["evaluation"] {
   };
 }
 
-export interface EvalRequest {
-  /** What perplexity is asked for. */
-  readonly options: EvaluateOptions | undefined;
-  /** What accuracies are asked for. */
-  readonly tasks: EvaluateTasksOptions | undefined;
-  /** File for every item's log-likelihoods. */
-  readonly logSamples: string | undefined;
-  readonly json: boolean;
-}
-
-/** @throws cli/nothing-to-measure, cli/needs-option, cli/bad-option */
-export function parseEval(checkpoint: string, raw: RawOptions): EvalRequest {
-  const options = parsePerplexity(checkpoint, raw);
-  const tasks = parseTasks(checkpoint, raw);
-  if (options === undefined && tasks === undefined) throw nothingToMeasure();
-  return { options, tasks, logSamples: text(raw, "logSamples"), json: flag(raw, "json") };
-}
-
-function parsePerplexity(checkpoint: string, raw: RawOptions): EvaluateOptions | undefined {
-  const files = texts(raw, "text");
-  if (files === undefined) {
-    refuseWithout("--text <file>", raw, ["field", "seqLen", "maxWindows"]);
-    return undefined;
-  }
-  return {
-    checkpoint,
-    text: files,
-    ...present({
-      field: text(raw, "field"),
-      seqLen: value(raw, "seqLen", wholeNumber(2, MANY)),
-      maxWindows: value(raw, "maxWindows", wholeNumber(1, MANY)),
-      device: value(raw, "device", device),
-    }),
-  };
-}
-
-function parseTaskChoice(raw: RawOptions): TaskChoice | undefined {
-  const tasks = value(raw, "tasks", listOf(oneOf(...TASK_NAMES)));
-  if (tasks === undefined) {
-    refuseWithout("--tasks <names>", raw, ["taskData", "limit"]);
-    return undefined;
-  }
-  const limit = value(raw, "limit", wholeNumber(1, MANY));
-  return { tasks, ...present({ taskData: text(raw, "taskData"), limit }) };
-}
-
-function parseTasks(checkpoint: string, raw: RawOptions): EvaluateTasksOptions | undefined {
-  const choice = parseTaskChoice(raw);
-  if (choice === undefined) {
-    refuseWithout("--tasks <names>", raw, ["batchTokens", "logSamples"]);
-    return undefined;
-  }
-  return {
-    checkpoint,
-    ...choice,
-    ...present({
-      batchTokens: value(raw, "batchTokens", wholeNumber(1, 1000 * MANY)),
-      device: value(raw, "device", device),
-    }),
-  };
-}
-
-function refuseWithout(needed: string, raw: RawOptions, names: readonly string[]): void {
-  for (const name of names) {
-    if (raw[name] !== undefined) throw needsOption(flagOf(name), needed);
-  }
-}
-
 export interface InspectRequest {
   readonly checkpoint: string;
   readonly tensor: string | undefined;
@@ -222,32 +133,3 @@ export function parseDownload(repository: string, raw: RawOptions): DownloadRequ
 
 /** @returns the output folder */
 export const parseDemo = (raw: RawOptions): string => text(raw, "out") ?? join("out", "sample");
-
-const flag = (raw: RawOptions, name: string): boolean => raw[name] === true;
-
-function text(raw: RawOptions, name: string): string | undefined {
-  const found = raw[name];
-  return typeof found === "string" ? found : undefined;
-}
-
-function texts(raw: RawOptions, name: string): readonly string[] | undefined {
-  const found = raw[name];
-  return Array.isArray(found) ? found.filter((item) => typeof item === "string") : undefined;
-}
-
-function value<T>(raw: RawOptions, name: string, parse: Parse<T>): T | undefined {
-  const found = text(raw, name);
-  return found === undefined ? undefined : parse(flagOf(name), found);
-}
-
-/** `maxShardSize` → `--max-shard-size` */
-const flagOf = (name: string): string =>
-  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
-/** Without the entries that are undefined, so that defaults further down are not overwritten by them. */
-function present<T extends Readonly<Record<string, unknown>>>(options: T): Present<T> {
-  return Object.fromEntries(
-    Object.entries(options).filter(([, found]) => found !== undefined),
-  ) as Present<T>;
-}
-type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };

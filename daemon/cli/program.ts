@@ -3,7 +3,7 @@ import { Command, Option } from "commander";
 import type { OutputConfiguration } from "commander";
 import { TASK_NAMES } from "../vocabulary.ts";
 import * as help from "./help.ts";
-import type { RawOptions } from "./options.ts";
+import type { RawOptions } from "./rawOptions.ts";
 import type { Style } from "./terminal/style.ts";
 
 export interface Actions {

@@ -12,7 +12,8 @@ import { badUsage } from "./errors.ts";
 import { evalCommand } from "./eval.ts";
 import { inspectCommand } from "./inspect/command.ts";
 import type { Io } from "./io.ts";
-import { parseDemo, parseDownload, parseEval, parseInspect, parsePrune } from "./options.ts";
+import { parseEval } from "./evalOptions.ts";
+import { parseDemo, parseDownload, parseInspect, parsePrune } from "./options.ts";
 import { createProgram } from "./program.ts";
 import type { Actions } from "./program.ts";
 import { pruneCommand } from "./prune/command.ts";
@@ -25,8 +26,11 @@ const DEBUG = "DENOISE_ROTATOR_DEBUG";
 /** Runs the command that `argv` (without program and script) names. Never throws. @returns the exit code */
 export async function runCli(argv: readonly string[], io: Io, engine: Engine): Promise<number> {
   const context: Context = { io, engine, argv };
+  let code: 0 | 2 = 0;
   const actions: Actions = {
-    prune: (checkpoint, raw) => pruneCommand(context, parsePrune(checkpoint, raw)),
+    prune: async (checkpoint, raw) => {
+      code = await pruneCommand(context, parsePrune(checkpoint, raw));
+    },
     eval: (checkpoint, raw) => evalCommand(context, parseEval(checkpoint, raw)),
     inspect: (checkpoint, raw) => inspectCommand(context, parseInspect(checkpoint, raw)),
     download: (repository, raw) => downloadCommand(context, parseDownload(repository, raw)),
@@ -35,7 +39,7 @@ export async function runCli(argv: readonly string[], io: Io, engine: Engine): P
   };
   try {
     await parse(argv, io, actions);
-    return 0;
+    return code;
   } catch (error) {
     if (argv.includes("--json")) writeJson(context, errorJson(error));
     io.stderr.write(errorText(error, io.env, createStyle(io.stderr, io.env)));

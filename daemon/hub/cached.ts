@@ -1,6 +1,7 @@
 /** Files of a data set, fetched once into the user's cache. */
 import { mkdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import type { Text } from "../wording.ts";
 import { connect, type Connection } from "./connection.ts";
 import * as errors from "./errors.ts";
 import type { Subject } from "./errors.ts";
@@ -22,7 +23,7 @@ export interface CachedFiles {
   readonly repository: string;
   readonly revision: string;
   /** What to do without a network: a whole sentence that names the files and where to put them. */
-  readonly byHand: string;
+  readonly byHand: Text;
   /** Finds the files, with the path that each shall have; all in one folder. */
   readonly choose: (
     connection: Connection,

@@ -2,6 +2,7 @@
 import { formatBytes } from "../checkpoint/index.ts";
 import { coded } from "../errors.ts";
 import type { DenoiseError } from "../errors.ts";
+import { action, text, type Text } from "../wording.ts";
 
 const usage = coded("hub", "usage");
 const input = coded("hub", "input");
@@ -17,12 +18,11 @@ export interface Subject {
   /** Where people see the repository. */
   readonly page: string;
   /** What to do without a network: a whole sentence that names the files and where to put them. */
-  readonly byHand: string;
+  readonly byHand: Text;
   readonly hasToken: boolean;
 }
 
-const GIVE_TOKEN =
-  "give a token that can read it with --token, in HF_TOKEN, or by logging in with the hub's own command";
+const GIVE_TOKEN = text`give a token that can read it ${action("giveToken")}`;
 const AGAIN = "The same command again goes on where it stopped.";
 const shown = (text: string): string => JSON.stringify(text.slice(0, 200));
 const reasonOf = (cause: unknown): string =>
@@ -56,7 +56,7 @@ export const noEvaluationText = (name: string, reason: string): DenoiseError =>
 export const noTaskData = (subject: Subject, split: string): DenoiseError =>
   failed(
     "no-task-data",
-    `${subject.page} holds no single ${split} part in the form that is looked for. ${subject.byHand}`,
+    text`${subject.page} holds no single ${split} part in the form that is looked for. ${subject.byHand}`,
   );
 
 // ── What the hub says ───────────────────────────────────────────────────────────────────────────────────────────
@@ -64,10 +64,11 @@ export const noTaskData = (subject: Subject, split: string): DenoiseError =>
 export const repositoryMissing = (subject: Subject): DenoiseError =>
   input(
     "repository-missing",
-    `The hub has no ${subject.type} ${subject.name}, or it is private` +
-      (subject.hasToken
-        ? " and the account of your token cannot see it. Check the name and, on its page, the account's access."
-        : `. Check the name; if it is private, ${GIVE_TOKEN}.`),
+    subject.hasToken
+      ? `The hub has no ${subject.type} ${subject.name}, or it is private and the account of your token cannot see it. ` +
+          "Check the name and, on its page, the account's access."
+      : text`The hub has no ${subject.type} ${subject.name}, or it is private. Check the name; if it is private,
+          ${GIVE_TOKEN}.`,
   );
 
 export const revisionMissing = ({ name, revision }: Subject): DenoiseError =>
@@ -85,10 +86,11 @@ export const fileMissing = ({ name, revision }: Subject, file: string): DenoiseE
 export const gated = (subject: Subject): DenoiseError =>
   input(
     "gated",
-    `${subject.name} is gated: its owner wants you to accept conditions first. Do that on ${subject.page}` +
-      (subject.hasToken
-        ? " with the account of your token, wait until access is granted, and start again."
-        : `, then ${GIVE_TOKEN}.`),
+    text`${subject.name} is gated: its owner wants you to accept conditions first. Do that on ${subject.page}${
+      subject.hasToken
+        ? " with the account of your token, wait until access is granted, and start again"
+        : text`, then ${GIVE_TOKEN}`
+    }.`,
   );
 
 export const tokenRefused = (subject: Subject): DenoiseError =>
@@ -99,7 +101,7 @@ export const tokenRefused = (subject: Subject): DenoiseError =>
   );
 
 export const offline = (subject: Subject, reason: string, cause?: unknown): DenoiseError =>
-  failed("offline", `The hub cannot be reached (${reason}). ${subject.byHand}`, cause);
+  failed("offline", text`The hub cannot be reached (${reason}). ${subject.byHand}`, cause);
 
 export const unavailable = (subject: Subject, status: number): DenoiseError =>
   failed(
@@ -110,8 +112,8 @@ export const unavailable = (subject: Subject, status: number): DenoiseError =>
 export const unexpected = (subject: Subject, detail: string, cause?: unknown): DenoiseError =>
   failed(
     "unexpected-answer",
-    `The hub's answer about ${subject.name} is not understood: ${detail}. Try again; if it stays so, ` +
-      `fetch the files by hand. ${subject.byHand}`,
+    text`The hub's answer about ${subject.name} is not understood: ${detail}. Try again; if it stays so, fetch the files
+      by hand. ${subject.byHand}`,
     cause,
   );
 

@@ -6,6 +6,7 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { TaskName } from "../vocabulary.ts";
+import { given, text } from "../wording.ts";
 import { cacheFolder, fetchIntoCache, type DatasetOptions } from "./cached.ts";
 import type { Connection } from "./connection.ts";
 import * as errors from "./errors.ts";
@@ -54,9 +55,9 @@ export async function fetchTaskData(
       {
         repository: source.repository,
         revision: REVISION,
-        byHand:
-          `Without a network: fetch the ${source.split} part of the data set ${source.repository} where there is one and ` +
-          `put it into ${folder} as ${source.split}.parquet or ${source.split}.jsonl; or name your own with --task-data.`,
+        byHand: text`Without a network: fetch the ${source.split} part of the data set ${source.repository} where there is one
+            and put it into ${folder} as ${source.split}.parquet or ${source.split}.jsonl; or name your own
+            ${given("tasks.data", "folder")}.`,
         choose: (connection, commit) => chosen(connection, commit, source, folder),
       },
       options,

@@ -71,8 +71,10 @@ export class Attempt {
         this.job.remember(message.hostBytes, message.deviceBytes);
         return;
       case "done":
-      case "failed":
         this.#outcome = message;
+        return;
+      case "failed":
+        this.#outcome = failed(infoOf(message.error));
         return;
       case "answer":
       case "refusal":

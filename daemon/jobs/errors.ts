@@ -1,5 +1,6 @@
-import { coded, DenoiseError } from "../errors.ts";
+import { coded, DenoiseError, type ErrorKind } from "../errors.ts";
 import type { ErrorInfo } from "../protocol/errors.ts";
+import { editorWords, inWords, subjectOf, type Text } from "../wording.ts";
 
 const usage = coded("jobs", "usage");
 const failed = coded("jobs", "failed");
@@ -41,6 +42,14 @@ export const helperEnded = (detail: string): DenoiseError =>
     `The process that plans and looks for devices ended: ${detail}. Try again.`,
   );
 
+/** An update deletes the old version's folder, while its daemon still runs. */
+export const filesGone = (): DenoiseError =>
+  failed(
+    "files-gone",
+    "The extension was updated or removed, and with it the files of the daemon that is running. It makes room for the " +
+      "new one behind its running job: reload the window, or try again then.",
+  );
+
 /** @param tail the last it printed */
 export function workerCrashed(
   code: number | null,
@@ -59,21 +68,29 @@ export function workerCrashed(
   );
 }
 
-export const infoOf = ({ code, kind, message }: DenoiseError): ErrorInfo => ({
-  code,
-  kind,
-  message,
-});
+/** An error between processes of the daemon: not in words yet. */
+export interface SentError {
+  readonly code: string;
+  readonly kind: ErrorKind;
+  readonly text: Text;
+}
 
-export const errorOf = ({ code, kind, message }: ErrorInfo): DenoiseError =>
-  new DenoiseError(code, kind, message);
+/** Anything thrown, as it goes to another process. */
+export function sendable(error: unknown): SentError {
+  if (error instanceof DenoiseError) {
+    const { code, kind, text } = error;
+    return { code, kind, text };
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code: "internal", kind: "failed", text: `Internal error, please report it: ${stack}` };
+}
 
-/** Anything thrown, as it goes to another process or onto disk. */
-export function anyErrorInfo(error: unknown): ErrorInfo {
-  if (error instanceof DenoiseError) return infoOf(error);
-  return {
-    code: "internal",
-    kind: "failed",
-    message: `Internal error, please report it: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  };
+export const received = ({ code, kind, text }: SentError): DenoiseError =>
+  new DenoiseError(code, kind, text);
+
+/** In the words of an editor, as it goes to clients and onto disk. */
+export function infoOf({ code, kind, text }: SentError): ErrorInfo {
+  const option = subjectOf(text);
+  const message = inWords(text, editorWords);
+  return { code, kind, message, ...(option === null ? {} : { option }) };
 }

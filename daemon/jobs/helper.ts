@@ -2,8 +2,9 @@
  * Short questions that need the engine (plans, devices, what a config means), answered by a worker of their own that is
  * started when one comes and goes when none has come for a while. The daemon itself never loads TensorFlow.js.
  */
+import { existsSync } from "node:fs";
 import { DenoiseError } from "../errors.ts";
-import { cancelled, errorOf, helperEnded } from "./errors.ts";
+import { cancelled, filesGone, helperEnded, received } from "./errors.ts";
 import type { FromWorker, Question, Questions, Topic } from "./messages.ts";
 import { PATIENCE_MS, startWorker, type WorkerProcess } from "./workerProcess.ts";
 
@@ -27,7 +28,7 @@ export class Helper {
     private readonly log: string,
   ) {}
 
-  /** @throws whatever the engine throws; jobs/cancelled at once when `signal` aborts; jobs/helper-ended */
+  /** @throws whatever the engine throws; jobs/cancelled at once when `signal` aborts; jobs/files-gone; jobs/helper-ended */
   async ask<T extends Topic>(
     topic: T,
     asked: Questions[T]["asked"],
@@ -48,6 +49,7 @@ export class Helper {
     signal: AbortSignal,
   ): Promise<Questions[T]["answer"]> {
     if (signal.aborted) throw cancelled();
+    if (!existsSync(this.entry)) throw filesGone();
     clearTimeout(this.#idle);
     const worker = await (this.#worker ??= this.#start());
     const id = this.#nextId++;
@@ -112,7 +114,7 @@ export class Helper {
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if (message.type === "answer") pending?.resolve(message.answer);
-    else pending?.reject(errorOf(message.error));
+    else pending?.reject(received(message.error));
     this.#rest();
   }
 

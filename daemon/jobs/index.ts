@@ -1,5 +1,5 @@
 /** The jobs room: queue, history and supervision of the workers. */
-export { anyErrorInfo, cancelled, errorOf } from "./errors.ts";
+export { cancelled, infoOf, received } from "./errors.ts";
 export type { JobWatcher } from "./feed.ts";
 export { Helper } from "./helper.ts";
 export { Jobs } from "./jobs.ts";

@@ -31,7 +31,7 @@ export class Job {
   #start = { at: performance.now(), fraction: 0 };
 
   constructor(
-    stored: Omit<StoredJob, "workerPid">,
+    stored: Pick<StoredJob, "info" | "story">,
     readonly record: JobRecord,
     private readonly feed: JobFeed,
   ) {
@@ -81,6 +81,11 @@ export class Job {
 
   cancel(): void {
     this.#end({ state: "cancelled", resumable: true });
+  }
+
+  /** To the next daemon, as it is: queued. */
+  handOver(mayResume: boolean): void {
+    this.record.writeInfo(this.#info, null, { mayResume });
   }
 
   interrupt(): void {

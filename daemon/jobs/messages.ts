@@ -4,9 +4,9 @@
  */
 import type { DeviceReport } from "../backend/index.ts";
 import type { EvaluateOptions, Plan, PruneOptions, RunEvent } from "../pipeline/index.ts";
-import type { ErrorInfo } from "../protocol/errors.ts";
 import type { JobResult } from "../protocol/jobs.ts";
 import type { LayerShape } from "../vocabulary.ts";
+import type { SentError } from "./errors.ts";
 
 /** A job's work; a worker does one and ends. */
 export type Work =
@@ -49,6 +49,6 @@ export type FromWorker =
   | { readonly type: "event"; readonly event: RunEvent }
   | { readonly type: "memory"; readonly hostBytes: number; readonly deviceBytes: number }
   | { readonly type: "done"; readonly result: JobResult }
-  | { readonly type: "failed"; readonly error: ErrorInfo }
+  | { readonly type: "failed"; readonly error: SentError }
   | { readonly type: "answer"; readonly id: number; readonly answer: Questions[Topic]["answer"] }
-  | { readonly type: "refusal"; readonly id: number; readonly error: ErrorInfo };
+  | { readonly type: "refusal"; readonly id: number; readonly error: SentError };

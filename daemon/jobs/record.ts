@@ -1,7 +1,8 @@
 /**
  * A job on disk, `jobs/<id>/`:
  *
- *     job.json               what it is and how it stands ({@link JobInfo}), with the worker's pid while it runs
+ *     job.json               what it is and how it stands ({@link JobInfo}), with the worker's pid while it runs, or
+ *                            that it was handed over to the next daemon
  *     detail.json            what it told, without pictures
  *     layer-00003.json       the full report of a finished layer
  *     log.txt                what its worker printed
@@ -33,12 +34,20 @@ export interface StoredJob {
   readonly story: JobStory;
   /** Process at work when it was written. */
   readonly workerPid: number | null;
+  /** A daemon that had to go left it queued for the next one. */
+  readonly handedOver: HandedOver | null;
+}
+
+export interface HandedOver {
+  /** The first attempt may go on with an unfinished run that it did not begin. */
+  readonly mayResume: boolean;
 }
 
 const envelope = z.object({
   format: z.literal(FORMAT),
   info: z.looseObject({ id: z.string(), revision: z.number(), state: z.string() }),
   workerPid: z.number().int().positive().nullable(),
+  handedOver: z.object({ mayResume: z.boolean() }).nullable().default(null),
 });
 
 export class JobRecord {
@@ -67,11 +76,12 @@ export class JobRecord {
     if (!parsed.success || parsed.data.info.id !== id) return null;
     const info = parsed.data.info as unknown as JobInfo;
     const story = ((await record.#read("detail.json")) ?? emptyStory) as JobStory;
-    return { record, stored: { info, story, workerPid: parsed.data.workerPid } };
+    const { workerPid, handedOver } = parsed.data;
+    return { record, stored: { info, story, workerPid, handedOver } };
   }
 
-  writeInfo(info: JobInfo, workerPid: number | null): void {
-    this.#write("job.json", { format: FORMAT, info, workerPid });
+  writeInfo(info: JobInfo, workerPid: number | null, handedOver: HandedOver | null = null): void {
+    this.#write("job.json", { format: FORMAT, info, workerPid, handedOver });
   }
 
   writeStory(story: JobStory): void {

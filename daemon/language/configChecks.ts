@@ -3,7 +3,7 @@ import type { Diagnostic, JSONDocument, TextDocument } from "vscode-json-languag
 import { DiagnosticSeverity } from "vscode-json-languageservice";
 import { DenoiseError } from "../errors.ts";
 import { matrixShape, ROLES } from "../vocabulary.ts";
-import type { ModelFacts } from "../jobs/index.ts";
+import { infoOf, type ModelFacts } from "../jobs/index.ts";
 import { diagnostic, rangeAt, type Place } from "./documents.ts";
 import type { Engine } from "./engine.ts";
 
@@ -19,7 +19,7 @@ export async function configDiagnostics(
     return patternHints(document, json, await engine.model(folder, config, signal));
   } catch (error) {
     if (!(error instanceof DenoiseError) || error.kind === "cancelled") throw error;
-    const { code, message } = error;
+    const { code, message } = infoOf(error);
     // The file is right for other programs: a warning, for what this one cannot do.
     const range = rangeAt(document, json, blamed(error, json));
     return [diagnostic(range, message, code, DiagnosticSeverity.Warning)];

@@ -11,9 +11,11 @@ import {
   type TextDocument,
 } from "vscode-json-languageservice";
 import { DenoiseError } from "../errors.ts";
+import { infoOf } from "../jobs/index.ts";
 import { listOf, pruneOptions, readRecipe, recipeSchema } from "../recipe/index.ts";
 import { isTextName } from "../vocabulary.ts";
 import type { RecipeFile } from "../protocol/recipes.ts";
+import { subjectOf } from "../wording.ts";
 import { diagnostic, rangeAt, type Place } from "./documents.ts";
 import type { Engine } from "./engine.ts";
 
@@ -39,11 +41,14 @@ export async function recipeDiagnostics(
   );
   if (missing.length > 0) return missing;
   try {
-    await engine.plan(pruneOptions(await readRecipe({ recipe, folder })), signal);
-    return [];
+    const options = pruneOptions(await readRecipe({ recipe, folder }));
+    const { shortages } = await engine.plan(options, signal);
+    return shortages.map(({ code, message }) =>
+      diagnostic(rangeAt(document, json, blamed({ code, text: message })), message, code),
+    );
   } catch (error) {
     if (!(error instanceof DenoiseError) || error.kind === "cancelled") throw error;
-    const { code, message } = error;
+    const { code, message } = infoOf(error);
     // True of every recipe that has been run: worth saying, no mistake.
     const severity = code === "checkpoint/output-exists" ? DiagnosticSeverity.Warning : undefined;
     return [diagnostic(rangeAt(document, json, blamed(error)), message, code, severity)];
@@ -83,23 +88,21 @@ function missingFiles(recipe: RecipeFile, folder: string): (readonly [string, st
 }
 
 /** The options an error is about, the likeliest first. */
-function blamed({ code, message }: DenoiseError): readonly string[] {
+function blamed({ code, text }: Pick<DenoiseError, "code" | "text">): readonly string[] {
+  const option = subjectOf(text);
+  if (option !== null) return [option, "checkpoint"];
   switch (code) {
     case "method/pattern-does-not-fit":
     case "method/pattern-out-of-range":
       return ["sparsity", "checkpoint"];
     case "method/block-too-small":
       return ["blockSize", "sparsity", "checkpoint"];
-    case "pipeline/bad-profile":
-      return ["sparsityProfile", "checkpoint"];
     case "pipeline/no-calibration":
       return ["calibration", "method", "checkpoint"];
     case "pipeline/not-enough-disk":
       return ["out"];
     case "pipeline/not-enough-memory":
       return ["device", "checkpoint"];
-    case "pipeline/bad-option":
-      return [optionOf(message), "checkpoint"];
     case "pipeline/already-rotated":
       return ["checkpoint"];
     default:
@@ -109,10 +112,4 @@ function blamed({ code, message }: DenoiseError): readonly string[] {
       if (code.startsWith("backend/")) return ["device", "checkpoint"];
       return ["checkpoint"];
   }
-}
-
-/** `--seq-len: …` → `seqLen` */
-function optionOf(message: string): string {
-  const flag = /^--([a-z-]+)/.exec(message)?.[1] ?? "";
-  return flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -29,8 +29,8 @@ export interface AdamState extends tf.TensorContainerObject {
 export function startAdam(blocks: number, n: number): AdamState {
   return {
     step: 0,
-    first: tf.zeros([blocks, n, n]),
-    second: tf.zeros([blocks, n, n]),
+    first: tf.fill([blocks, n, n], 0),
+    second: tf.fill([blocks, n, n], 0),
     power: powerStart(blocks, n),
   };
 }

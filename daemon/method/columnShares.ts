@@ -1,5 +1,6 @@
 /** What regrouping looks at: of evenly spread rows, the share of its row's importance that each column holds. */
 import * as tf from "@tensorflow/tfjs-core";
+import { hasRegroupKernel } from "../backend/index.ts";
 import { importance } from "./columnWeights.ts";
 import type { Columns } from "./regroup.ts";
 
@@ -10,25 +11,34 @@ export const SHARES = 2 ** 23;
 
 /** A matrix `[rows, columns]` with its column weights `[columns]`. */
 export interface Weighted {
-  readonly w: tf.Tensor2D;
+  readonly shape: readonly [rows: number, columns: number];
+  /** Makes it, within a `tf.tidy`: only one of them is there at a time. */
+  readonly w: () => tf.Tensor2D;
   readonly c: tf.Tensor1D;
 }
 
-/** @param matrices that read the same input; their rows are taken together */
+/**
+ * On the device where the search runs there, else on the host; `disposeColumns` afterwards.
+ * @param matrices that read the same input; their rows are taken together
+ */
 export async function columnShares(matrices: readonly Weighted[]): Promise<Columns> {
-  const total = matrices.reduce((sum, { w }) => sum + w.shape[0], 0);
-  const columns = matrices[0]?.w.shape[1] ?? 0;
+  const total = matrices.reduce((sum, { shape }) => sum + shape[0], 0);
+  const columns = matrices[0]?.shape[1] ?? 0;
   const stride = Math.max(1, total / Math.min(ROWS, Math.ceil(SHARES / columns)));
   const byColumn: tf.Tensor2D = tf.tidy(() => {
-    const parts = matrices.map(({ w, c }) => {
-      const [rows] = w.shape;
-      const count = Math.ceil(rows / stride);
-      const places = Int32Array.from({ length: count }, (_, i) => Math.floor(i * stride));
-      const s = importance(count === rows ? w : tf.gather(w, tf.tensor1d(places, "int32")), c);
-      return tf.div<tf.Tensor2D>(s, tf.maximum(tf.sum(s, 1, true), 1e-30));
-    });
+    const parts = matrices.map(({ shape: [rows], w, c }) =>
+      tf.tidy(() => {
+        const count = Math.ceil(rows / stride);
+        const places = Int32Array.from({ length: count }, (_, i) => Math.floor(i * stride));
+        const whole = w();
+        const some = count === rows ? whole : tf.gather(whole, tf.tensor1d(places, "int32"));
+        const s = importance(some, c);
+        return tf.div<tf.Tensor2D>(s, tf.maximum(tf.sum(s, 1, true), 1e-30));
+      }),
+    );
     return tf.transpose(tf.concat(parts, 0));
   });
+  if (hasRegroupKernel()) return byColumn;
   const shares = await byColumn.data<"float32">();
   const [, rows] = byColumn.shape;
   byColumn.dispose();
@@ -37,10 +47,17 @@ export async function columnShares(matrices: readonly Weighted[]): Promise<Colum
 
 /** Columns `first … first + count − 1` of each start, the rows of all starts one after the other. */
 export function stackedColumns(
-  { shares, rows }: Columns,
+  columns: Columns,
   starts: readonly number[],
   count: number,
 ): Columns {
+  if (columns instanceof tf.Tensor) {
+    return tf.tidy(() => {
+      const heads = starts.map((start) => tf.slice(columns, [start, 0], [count, -1]));
+      return tf.concat(heads, 1);
+    });
+  }
+  const { shares, rows } = columns;
   const stacked = new Float32Array(count * rows * starts.length);
   for (let j = 0; j < count; j++) {
     starts.forEach((start, k) => {

@@ -2,6 +2,7 @@
 import { coded } from "../errors.ts";
 import type { DenoiseError } from "../errors.ts";
 import type { Role } from "../vocabulary.ts";
+import { option, text } from "../wording.ts";
 
 const usage = coded("method", "usage");
 const failed = coded("method", "failed");
@@ -60,8 +61,8 @@ export function notPositiveDefinite(lastDamping: number): DenoiseError {
 export function lossNotFinite(step: number): DenoiseError {
   return failed(
     "loss-not-finite",
-    `The rotation's loss became NaN or Inf at step ${step}: the weights or the Hessians are not finite, ` +
-      "or the learning rate is too high. Check the input, or try a smaller --learning-rate.",
+    text`The rotation's loss became NaN or Inf at step ${step}: the weights or the Hessians are not finite, or the
+      learning rate is too high. Check the input, or try a smaller ${option("learningRate")}.`,
   );
 }
 

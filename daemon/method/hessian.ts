@@ -22,9 +22,7 @@ export interface HessianAccumulator {
  * @param sequences N, how many sequences the batches hold together
  */
 export function createAccumulator(inputs: number, sequences: number): HessianAccumulator {
-  let sum: tf.Tensor2D | null = tf.tidy(() => tf.keep(tf.zeros<tf.Rank.R2>([inputs, inputs])));
-  // On the inputs, which are smaller than the sum.
-  const scale = Math.sqrt(2 / sequences);
+  let sum: tf.Tensor2D | null = tf.tidy(() => tf.keep(tf.fill<tf.Rank.R2>([inputs, inputs], 0)));
   const open = (): tf.Tensor2D => {
     if (!sum) throw new RangeError("the Hessian was taken already");
     return sum;
@@ -32,7 +30,7 @@ export function createAccumulator(inputs: number, sequences: number): HessianAcc
   return {
     add(x) {
       const before = open();
-      sum = tf.tidy(() => tf.keep(addGram(before, tf.mul(x, scale))));
+      sum = tf.tidy(() => tf.keep(addGram(before, x, 2 / sequences)));
     },
     async computed() {
       const entry = tf.slice(open(), [0, 0], [1, 1]);

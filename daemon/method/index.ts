@@ -38,6 +38,7 @@ export {
   regroupedStretches,
   type Phase,
 } from "./schedule.ts";
+export { gpusForRotation } from "./shares.ts";
 export { pruneSparseGpt, type SparseGptOptions } from "./sparsegpt.ts";
 export { disposeRotation, type Hessians, type LayerMatrices, type Rotation } from "./types.ts";
 export { pruneWanda } from "./wanda.ts";

@@ -25,7 +25,8 @@ export function createJointProblem(source: LayerSource): RotationProblem {
     d,
     blocks: source.count * kvHeads,
     headDim,
-    evaluate: (rotation, criterion) => evaluateJoint(source, rotation, criterion),
+    evaluate: (rotation, criterion, withEntropy = false) =>
+      evaluateJoint(source, rotation, criterion, withEntropy),
   };
 }
 
@@ -42,19 +43,22 @@ async function evaluateJoint(
   source: LayerSource,
   rotation: Rotation,
   criterion: Criterion,
+  withEntropy: boolean,
 ): Promise<Evaluation> {
   const { kvHeads, headDim } = source.shape;
   const loss: tf.Scalar[] = [];
+  const entropies: tf.Scalar[] = [];
   const gradR2: tf.Tensor3D[] = [];
   let gradR1: tf.Tensor2D | undefined;
   for (let i = 0; i < source.count; i++) {
     await nextTurn();
     const problem = await source.load(i);
     const r2 = tf.slice(rotation.r2, [i * kvHeads, 0, 0], [kvHeads, headDim, headDim]);
-    const layer = await problem.evaluate({ r1: rotation.r1, r2 }, criterion);
+    const layer = await problem.evaluate({ r1: rotation.r1, r2 }, criterion, withEntropy);
     r2.dispose();
     source.release(problem, i);
     loss.push(layer.loss);
+    if (layer.entropy) entropies.push(layer.entropy);
     gradR2.push(layer.gradR2);
     gradR1 = gradR1 === undefined ? layer.gradR1 : replacedBySum(gradR1, layer.gradR1);
   }
@@ -63,8 +67,9 @@ async function evaluateJoint(
     loss: tf.addN(loss),
     gradR1,
     gradR2: tf.concat(gradR2, 0),
+    entropy: entropies.length > 0 ? tf.addN(entropies) : undefined,
   };
-  tf.dispose([loss, gradR2]);
+  tf.dispose([loss, gradR2, entropies]);
   return evaluation;
 }
 

@@ -19,32 +19,21 @@
  * (`stepFlops`). TensorFlow.js operations cost 10–30 µs each whatever their size, so small models depend on there
  * being few of them: their matrices of one input are stacked (q over k, gate over up). Large models depend on memory:
  * one matrix's rotated copy and gradient are alive at a time.
+ *
+ * The terms of the matrices may be shared by several GPUs (shares.ts): each keeps the weights of its own, gets R1, R2
+ * and c from the first and gives one gradient of R1 back. The metric, R1's sum and the optimizer are the first's.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  entropyObjective,
-  prunedMassObjective,
-  searchAddProduct,
-  searchProduct,
-  type ObjectiveValue,
-} from "../backend/index.ts";
+import { bringSearchOperand, forgetRounded, onGpu, placeOn } from "../backend/index.ts";
 import type { LayerShape, Pattern } from "../vocabulary.ts";
 import { layerColumns } from "./columnWeights.ts";
+import { layerTerms, type LayerTerms, type Part, type Point, type Term } from "./layerTerms.ts";
+import type { Wanted } from "./matrixValue.ts";
 import type { LayerMetric } from "./metric.ts";
-import type { Criterion, Evaluation, RotationProblem } from "./problem.ts";
-import { perQueryHead, sumOverGroup, turnHeadColumns, turnValueRows } from "./rotation.ts";
+import type { Evaluation, RotationProblem } from "./problem.ts";
+import { perQueryHead, sumOverGroup } from "./rotation.ts";
+import { balanced, columnsCost, termCost } from "./shares.ts";
 import type { LayerMatrices, Rotation } from "./types.ts";
-
-/** Along what a matrix's importance is normalised for the entropy: the axes that a rotation acts on. */
-export const ENTROPY_AXES = {
-  q: [1],
-  k: [1],
-  v: [1, 0],
-  o: [1, 0],
-  gate: [1],
-  up: [1],
-  down: [0],
-} as const satisfies Record<keyof LayerMatrices, readonly (0 | 1)[]>;
 
 export interface LayerProblem extends RotationProblem {
   readonly shape: LayerShape;
@@ -58,18 +47,25 @@ export interface LayerProblem extends RotationProblem {
 /** Up to this hidden size, matrices of one input are stacked: operations are few and the copies are small. */
 const STACK_UP_TO = 256;
 
-/** The matrices and the metric are borrowed: they must outlive the problem. */
+/**
+ * The matrices and the metric are borrowed: they must outlive the problem.
+ *
+ * @param gpus how many share the terms (`gpusForRotation`). Until the problem is disposed the weights lie only where
+ *   they are needed
+ */
 export function createLayerProblem(
   matrices: LayerMatrices,
   metric: LayerMetric,
   shape: LayerShape,
   pattern: Pattern,
+  gpus = 1,
 ): LayerProblem {
   const { q, k, gate, up } = matrices;
   const stacks: tf.Tensor2D[] =
     shape.d <= STACK_UP_TO ? [tf.concat([q, k], 0), tf.concat([gate, up], 0)] : [];
-  const [qk, gateUp] = stacks;
-  const inputs: Inputs = { qk: qk ? [qk] : [q, k], gateUp: gateUp ? [gateUp] : [gate, up] };
+  const terms = layerTerms(matrices, stacks);
+  const places = placesOf(terms, metric, shape, gpus);
+  for (const [{ w }, gpu] of places) if (gpu > 0) placeOn(gpu, w);
   const problem: LayerProblem = {
     d: shape.d,
     blocks: shape.kvHeads,
@@ -78,114 +74,86 @@ export function createLayerProblem(
     metric,
     pattern,
     matrices,
-    evaluate: (rotation, criterion) =>
-      Promise.resolve(evaluateLayer(problem, inputs, rotation, criterion)),
+    evaluate: (rotation, criterion, withEntropy = false) => {
+      const wanted = { criterion, pattern, withEntropy };
+      return Promise.resolve(evaluateLayer(problem, { terms, places }, rotation, wanted));
+    },
     dispose() {
+      for (const [{ w }, gpu] of places) {
+        forgetRounded(w);
+        if (gpu > 0) placeOn(0, w);
+      }
       tf.dispose(stacks);
     },
   };
   return problem;
 }
 
-/** Matrices that are rotated by R1 alone, by input: stacked or one by one. */
-interface Inputs {
-  readonly qk: readonly tf.Tensor2D[];
-  readonly gateUp: readonly tf.Tensor2D[];
-}
+/** Which GPU computes a term. */
+type Places = ReadonlyMap<Term, number>;
 
-/** What one matrix adds to loss and gradients. Its rotated copy and the gradient of that are freed before the next. */
-interface Part extends tf.NamedTensorMap {
-  readonly loss: tf.Scalar;
-  readonly gradC: tf.Tensor1D;
-  /** `[d, d]`, with what the parts before added: those have handed theirs over. */
-  readonly gradR1: tf.Tensor2D;
+function placesOf(
+  { v, o, down, qk, gateUp }: LayerTerms,
+  { method }: LayerMetric,
+  { d }: LayerShape,
+  gpus: number,
+): Places {
+  const all: readonly Term[] = [v, o, down, ...qk, ...gateUp];
+  const costs = all.map(({ w }) => termCost(w.size, d));
+  const places = balanced(costs, gpus, columnsCost(method, d));
+  return new Map(all.map((term, i) => [term, places[i] ?? 0]));
 }
 
 function evaluateLayer(
-  { shape, metric, pattern, matrices }: LayerProblem,
-  { qk, gateUp }: Inputs,
+  { shape, metric }: LayerProblem,
+  { terms, places }: { readonly terms: LayerTerms; readonly places: Places },
   { r1, r2 }: Rotation,
-  criterion: Criterion,
+  wanted: Wanted,
 ): Evaluation {
-  const { d, heads, kvHeads, headDim } = shape;
+  const { heads, kvHeads } = shape;
   return tf.tidy(() => {
-    const r2h = perQueryHead(r2, heads);
-    const c = layerColumns(metric, r1, r2h, shape);
-    const value = (y: tf.Tensor2D, weights: tf.Tensor1D, axes: readonly (0 | 1)[]) =>
-      criterion.objective === "entropy"
-        ? sumOfEntropies(y, weights, axes)
-        : prunedMassObjective(y, weights, pattern, criterion.temperature);
-
-    const ofV = tf.tidy(() => {
-      const half = searchProduct(matrices.v, r1);
-      const { loss, gradW, gradC } = value(turnValueRows(half, r2), c.qkv.c, ENTROPY_AXES.v);
-      const g = tf.reshape(gradW, [kvHeads, headDim, d]);
-      const gHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2, g), half.shape);
-      return {
-        loss,
-        gradC,
-        gradR1: searchProduct(matrices.v, gHalf, true, false),
-        gradR2: tf.matMul<tf.Tensor3D>(tf.reshape(half, g.shape), g, false, true),
-      };
-    });
-    const ofO = tf.tidy(() => {
-      const half = searchProduct(matrices.o, r1, true, false);
-      const { loss, gradW, gradC } = value(turnHeadColumns(half, r2h), c.o.c, ENTROPY_AXES.o);
-      const g = tf.transpose(tf.reshape(gradW, [d, heads, headDim]), [1, 0, 2]);
-      const gHalf = tf.reshape<tf.Rank.R2>(tf.matMul(r2h, g, false, true), half.shape);
-      return {
-        loss,
-        gradC,
-        gradR1: searchAddProduct(ofV.gradR1, matrices.o, gHalf),
-        perHead: tf.matMul<tf.Tensor3D>(tf.reshape(half, [heads, headDim, d]), g),
-      };
-    });
-    const ofDown: Part = tf.tidy(() => {
-      const y = searchProduct(r1, matrices.down, true, false);
-      const { loss, gradW, gradC } = value(y, c.down.c, ENTROPY_AXES.down);
-      return {
-        loss,
-        gradC,
-        gradR1: searchAddProduct(ofO.gradR1, matrices.down, gradW, false, true),
-      };
-    });
-    let gradR1 = ofDown.gradR1;
-    const streamed = (w: tf.Tensor2D, weights: tf.Tensor1D): Part => {
-      const part = tf.tidy(() => {
-        const { loss, gradW, gradC } = value(searchProduct(w, r1), weights, ENTROPY_AXES.q);
-        return { loss, gradC, gradR1: searchAddProduct(gradR1, w, gradW, true, false) };
+    // Ahead of the column weights: the other GPUs can begin while the first computes those.
+    for (const gpu of new Set(places.values()))
+      onGpu(gpu, () => {
+        bringSearchOperand(r1);
       });
-      gradR1 = part.gradR1;
+    const perHead = perQueryHead(r2, heads);
+    const { qkv, o, mlp, down } = layerColumns(metric, r1, perHead, shape);
+    const c = { qkv: qkv.c, o: o.c, mlp: mlp.c, down: down.c };
+    const at: Point = { r1, r2, perHead, c, shape, ...wanted };
+    /** Of each GPU, what its terms gave so far. */
+    const sums: tf.Tensor2D[] = [];
+    const evaluate = <P extends Part>(term: Term<P>): P => {
+      const gpu = places.get(term) ?? 0;
+      const part = onGpu(gpu, () => term.evaluate(at, sums[gpu]));
+      sums[gpu] = part.gradR1;
       return part;
     };
-    const ofQk = qk.map((w) => streamed(w, c.qkv.c));
-    const ofGateUp = gateUp.map((w) => streamed(w, c.mlp.c));
+    const ofV = evaluate(terms.v);
+    const ofO = evaluate(terms.o);
+    const ofDown = evaluate(terms.down);
+    const ofQk = terms.qk.map(evaluate);
+    const ofGateUp = terms.gateUp.map(evaluate);
 
+    let gradR1 = sums.reduce(sumOfBoth);
+    const gradC = (of: readonly Part[]): tf.Tensor1D => tf.addN(of.map((part) => part.gradC));
+    if (qkv.pull) gradR1 = qkv.pull(gradC([...ofQk, ofV]), gradR1);
+    if (mlp.pull) gradR1 = mlp.pull(gradC(ofGateUp), gradR1);
+    const ofHeads = o.pull ? o.pull(ofO.gradC, ofO.gradR2) : ofO.gradR2;
     const parts = [...ofQk, ofV, ofO, ...ofGateUp, ofDown];
-    const gradC = (of: readonly { gradC: tf.Tensor1D }[]): tf.Tensor1D =>
-      tf.addN(of.map((part) => part.gradC));
-    if (c.qkv.pull) gradR1 = c.qkv.pull(gradC([...ofQk, ofV]), gradR1);
-    if (c.mlp.pull) gradR1 = c.mlp.pull(gradC(ofGateUp), gradR1);
-    const perHead = c.o.pull ? c.o.pull(ofO.gradC, ofO.perHead) : ofO.perHead;
+    const entropies = parts.flatMap((part) => part.entropies);
     return {
       loss: tf.addN(parts.map(({ loss }) => loss)),
+      entropy: entropies.length > 0 ? tf.addN(entropies) : undefined,
       gradR1,
-      gradR2: tf.add<tf.Tensor3D>(ofV.gradR2, sumOverGroup(perHead, kvHeads)),
+      gradR2: tf.add<tf.Tensor3D>(ofV.gradR2, sumOverGroup(ofHeads, kvHeads)),
     };
   });
 }
 
-/** The entropies along every axis of one matrix, as a single objective. */
-export function sumOfEntropies(
-  y: tf.Tensor2D,
-  c: tf.Tensor1D,
-  axes: readonly (0 | 1)[],
-): ObjectiveValue {
-  return axes
-    .map((axis) => entropyObjective(y, c, axis))
-    .reduce((sum, value) => ({
-      loss: tf.add(sum.loss, value.loss),
-      gradW: tf.add(sum.gradW, value.gradW),
-      gradC: tf.add(sum.gradC, value.gradC),
-    }));
+/** Takes both over. */
+function sumOfBoth(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  const sum = tf.add<tf.Tensor2D>(a, b);
+  tf.dispose([a, b]);
+  return sum;
 }

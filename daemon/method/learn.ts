@@ -20,6 +20,8 @@ export interface LearnOptions {
   /** Checked before every step. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((step: StepReport) => void) | undefined;
+  /** At which steps, counted through all phases from 1, the entropy is wanted beside another objective. */
+  readonly entropyAt?: ((step: number) => boolean) | undefined;
 }
 
 export interface StepReport {
@@ -28,6 +30,8 @@ export interface StepReport {
   readonly steps: number;
   readonly objective: Objective;
   readonly loss: number;
+  /** The entropy objective at the same rotation, nats: at every step that minimises it, else where it was wanted. */
+  readonly entropy?: number;
 }
 
 export interface PhaseOutcome {
@@ -108,10 +112,13 @@ async function runPhase(
     for (let t = 0; t < steps && ended === "steps"; t++) {
       await nextTurn();
       if (options.signal?.aborted) throw cancelledBefore(`step ${done + t + 1} of a rotation`);
-      const value = await problem.evaluate(here.rotation, criterionAt(phase, t, steps));
+      const withEntropy = objective !== "entropy" && options.entropyAt?.(done + t + 1) === true;
+      const criterion = criterionAt(phase, t, steps);
+      const value = await problem.evaluate(here.rotation, criterion, withEntropy);
       // The next step is queued before the loss is waited for, so that an asynchronous machine stays busy.
       const next = advance(here, value, eta * cosineAt(phase, t, steps));
       const [loss = NaN] = await value.loss.data();
+      const entropy = objective === "entropy" ? loss : (await value.entropy?.data())?.[0];
       disposeEvaluation(value);
       if (temperature !== undefined || loss < keptLoss) {
         disposeRotation(kept);
@@ -124,7 +131,10 @@ async function runPhase(
       if (t === 0) firstLoss = loss;
       if (temperature === undefined && plateau.reached(keptLoss)) ended = "plateau";
       taken = t + 1;
-      options.onStep?.({ step: done + taken, steps: options.steps, objective, loss });
+      options.onStep?.({
+        ...{ step: done + taken, steps: options.steps, objective, loss },
+        ...(entropy === undefined ? {} : { entropy }),
+      });
     }
   } catch (error) {
     disposeRotation(kept);

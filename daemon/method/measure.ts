@@ -3,8 +3,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { prunedMassObjective } from "../backend/index.ts";
 import { INPUT_OF, ROLES, type Role } from "../vocabulary.ts";
 import { columnWeights } from "./columnWeights.ts";
-import { ENTROPY_AXES, sumOfEntropies, type LayerProblem } from "./layerProblem.ts";
-import { foldedMatrix } from "./rotation.ts";
+import type { LayerProblem } from "./layerProblem.ts";
+import { ENTROPY_AXES, sumOfEntropies } from "./matrixValue.ts";
+import { foldedMatrix, identityRotation } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
 
 export interface MatrixFigures {
@@ -22,14 +23,18 @@ export interface LayerFigures {
   readonly perMatrix: Readonly<Record<Role, MatrixFigures>>;
 }
 
-export async function measure(problem: LayerProblem, rotation: Rotation): Promise<LayerFigures> {
+/** @param rotation null for the layer as it is: what the identity would give, without the products */
+export async function measure(
+  problem: LayerProblem,
+  rotation: Rotation | null,
+): Promise<LayerFigures> {
   const { matrices, metric, shape, pattern } = problem;
   const figures = tf.tidy(() => {
-    const c = columnWeights(metric, rotation, shape);
+    const c = columnWeights(metric, rotation ?? identityRotation(shape), shape);
     // The rotated copy and the gradients are freed at once: at most one matrix's are alive.
     const of = (role: Role): tf.Tensor[] =>
       tf.tidy(() => {
-        const w = foldedMatrix(role, matrices[role], rotation, shape);
+        const w = rotation ? foldedMatrix(role, matrices[role], rotation, shape) : matrices[role];
         const weights = c[INPUT_OF[role]];
         const entropy = tf.tidy(() => sumOfEntropies(w, weights, ENTROPY_AXES[role]).loss);
         return [entropy, prunedMassObjective(w, weights, pattern).loss];

@@ -17,6 +17,8 @@ export interface Evaluation {
   readonly gradR1: tf.Tensor2D;
   /** `[blocks, headDim, headDim]` */
   readonly gradR2: tf.Tensor3D;
+  /** The entropy objective at the same rotation, where it was asked for beside another. */
+  readonly entropy?: tf.Scalar | undefined;
 }
 
 export interface RotationProblem {
@@ -26,11 +28,13 @@ export interface RotationProblem {
   readonly blocks: number;
   /** Size of each R2 block. */
   readonly headDim: number;
-  evaluate(rotation: Rotation, criterion: Criterion): Promise<Evaluation>;
+  /** @param withEntropy also gives the entropy, from the rotated matrices that the criterion needs anyway */
+  evaluate(rotation: Rotation, criterion: Criterion, withEntropy?: boolean): Promise<Evaluation>;
 }
 
-export function disposeEvaluation({ loss, gradR1, gradR2 }: Evaluation): void {
+export function disposeEvaluation({ loss, gradR1, gradR2, entropy }: Evaluation): void {
   loss.dispose();
   gradR1.dispose();
   gradR2.dispose();
+  entropy?.dispose();
 }

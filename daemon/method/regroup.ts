@@ -5,18 +5,29 @@
  *
  * All pairs of groups meet once per sweep, by the circle method of a tournament. For a pair, every one of the M²
  * swaps is judged exactly: with column i taken out of its group, a row loses `a + min(b, x)` when x comes in
- * instead, a the sum of the M − N − 1 lowest of the others and b the next one. On the host, so the result depends on
- * no device; sums are carried in float64.
+ * instead, a the sum of the M − N − 1 lowest of the others and b the next one. On the host, or with the same sums in
+ * the same order on a device that has a kernel for it: the swaps depend on no device. Sums are carried in float64.
  */
-import { openSwapSearch, type SwapColumns, type SwapSearch } from "../backend/index.ts";
+import * as tf from "@tensorflow/tfjs-core";
+import {
+  openSwapSearch,
+  regroupedThere,
+  type SwapColumns,
+  type SwapSearch,
+} from "../backend/index.ts";
 
 /** Sweeps through all pairs at most; the gain of later ones is small. */
 const SWEEPS = 6;
 /** A swap must gain this part of a row's whole importance: rounding must not make the search go round in circles. */
 const GAIN = 1e-6;
 
-/** Column after column, `[columns][rows]`; each *row* sums to 1. */
-export type Columns = SwapColumns;
+/** Column after column, `[columns][rows]`; each *row* sums to 1. A tensor where the device searches by itself. */
+export type Columns = SwapColumns | tf.Tensor2D;
+
+/** Frees what lies on a device. */
+export function disposeColumns(columns: Columns): void {
+  if (columns instanceof tf.Tensor) columns.dispose();
+}
 
 /**
  * @param of M, divides `columns`; `keep` N
@@ -31,11 +42,17 @@ export async function regroupedColumns(
   effort: number,
   pause: () => Promise<void>,
 ): Promise<Int32Array> {
-  const search = (await openSwapSearch(columns, pattern, GAIN)) ?? plainSearch(columns, pattern);
-  const groups = columns.columns / pattern.of;
+  const [count, rows] =
+    columns instanceof tf.Tensor ? columns.shape : [columns.columns, columns.rows];
+  const groups = count / pattern.of;
   const rounds = roundsOf(groups);
-  const perRound = Math.max(1, columns.columns * pattern.of * columns.rows);
+  const perRound = Math.max(1, count * pattern.of * rows);
   let left = Math.min(SWEEPS * rounds, Math.ceil(effort / perRound));
+  if (columns instanceof tf.Tensor) {
+    await pause();
+    return searchedThere(columns, pattern, groups, left);
+  }
+  const search = (await openSwapSearch(columns, pattern, GAIN)) ?? plainSearch(columns, pattern);
   for (let improved = true; improved && left > 0;) {
     improved = false;
     for (let turn = 0; turn < rounds && left > 0; turn++, left--) {
@@ -46,9 +63,33 @@ export async function regroupedColumns(
   return search.order();
 }
 
+/** All rounds in one go: those behind a sweep that changed nothing change nothing, so nobody has to ask in between. */
+async function searchedThere(
+  shares: tf.Tensor2D,
+  pattern: { readonly keep: number; readonly of: number },
+  groups: number,
+  rounds: number,
+): Promise<Int32Array> {
+  if (groups < 2) return Int32Array.from({ length: shares.shape[0] }, (_, j) => j);
+  const turns = Math.min(rounds, roundsOf(groups));
+  const table = Array.from({ length: turns }, (_, turn) => pairsOf(groups, turn)).flat();
+  const order = tf.tidy(() => {
+    const pairs = tf.tensor3d(
+      Int32Array.from(table.flat()),
+      [turns, table.length / turns, 2],
+      "int32",
+    );
+    const { keep, of } = pattern;
+    return regroupedThere(shares, pairs, { keep, of, gain: GAIN, rounds });
+  });
+  const found = await order.data<"int32">();
+  order.dispose();
+  return found;
+}
+
 /** The search in plain code, where the fast one has not been built. */
 export function plainSearch(
-  { shares, rows, columns }: Columns,
+  { shares, rows, columns }: SwapColumns,
   { keep, of }: { readonly keep: number; readonly of: number },
 ): SwapSearch {
   const order = Int32Array.from({ length: columns }, (_, j) => j);

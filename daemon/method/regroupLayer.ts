@@ -5,14 +5,18 @@
  * weights compete for a group's N places. The three order different columns, so they are independent.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { columnShares, stackedColumns } from "./columnShares.ts";
+import { INPUT_OF, type Role } from "../vocabulary.ts";
+import { columnShares, stackedColumns, type Weighted } from "./columnShares.ts";
 import { columnWeights } from "./columnWeights.ts";
 import { cancelledBefore } from "./errors.ts";
 import type { LayerProblem } from "./layerProblem.ts";
 import { nextTurn } from "./nextTurn.ts";
-import { regroupedColumns, type Columns } from "./regroup.ts";
-import { foldRotation } from "./rotation.ts";
+import { disposeColumns, regroupedColumns, type Columns } from "./regroup.ts";
+import { foldedMatrix } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
+
+/** The matrices whose columns R1 makes. */
+const STREAM_READERS = ["q", "k", "v", "gate", "up"] as const;
 
 /** Comparisons for each of the three orders, at most: a tenth of a second each. */
 export const EFFORT = 4e8;
@@ -37,39 +41,51 @@ export async function regroupLayer(
   rotation: Rotation,
   { pattern, ownR1, signal }: RegroupOptions,
 ): Promise<Regrouping> {
-  const w = foldRotation(matrices, rotation, shape);
   const c = columnWeights(metric, rotation, shape);
-  const stream = ownR1
-    ? await columnShares([
-        ...[w.q, w.k, w.v].map((matrix) => ({ w: matrix, c: c.qkv })),
-        ...[w.gate, w.up].map((matrix) => ({ w: matrix, c: c.mlp })),
-      ])
-    : null;
-  const heads = await columnShares([{ w: w.o, c: c.o }]);
-  const neurons = await columnShares([{ w: w.down, c: c.down }]);
-  tf.dispose([Object.values(w), Object.values(c)]);
+  const weighted = (role: Role): Weighted => ({
+    shape: matrices[role].shape,
+    // Only compared with each other: products may be rounded.
+    w: () => foldedMatrix(role, matrices[role], rotation, shape, tf.matMul),
+    c: c[INPUT_OF[role]],
+  });
+  const stream = ownR1 ? await columnShares(STREAM_READERS.map(weighted)) : null;
+  const heads = await columnShares([weighted("o")]);
+  const neurons = await columnShares([weighted("down")]);
+  tf.dispose(Object.values(c));
 
-  const search = (columns: Columns, share = 1): Promise<Int32Array> =>
-    regroupedColumns(columns, pattern, share * EFFORT, async () => {
-      await nextTurn();
-      if (signal?.aborted) throw cancelledBefore("the columns were regrouped");
-    });
-  const r1Order = stream ? await search(stream) : null;
-  const r2Orders: Int32Array[] = [];
-  const { kvHeads, headDim } = shape;
-  const group = shape.heads / kvHeads;
-  // Where M does not divide a head, its groups reach over heads and no R2 can reorder them.
-  for (let k = 0; headDim % pattern.of === 0 && k < kvHeads; k++) {
-    const starts = Array.from({ length: group }, (_, h) => (k * group + h) * headDim);
-    r2Orders.push(await search(stackedColumns(heads, starts, headDim), 1 / kvHeads));
-  }
-  return {
-    rotation: {
-      r1: r1Order ? withColumns(rotation.r1, r1Order) : tf.clone(rotation.r1),
-      r2: r2Orders.length > 0 ? withHeadColumns(rotation.r2, r2Orders) : tf.clone(rotation.r2),
-    },
-    neurons: await search(neurons),
+  /** Takes the columns over. */
+  const search = async (columns: Columns, share = 1): Promise<Int32Array> => {
+    try {
+      return await regroupedColumns(columns, pattern, share * EFFORT, async () => {
+        await nextTurn();
+        if (signal?.aborted) throw cancelledBefore("the columns were regrouped");
+      });
+    } finally {
+      disposeColumns(columns);
+    }
   };
+  try {
+    const r1Order = stream ? await search(stream) : null;
+    const r2Orders: Int32Array[] = [];
+    const { kvHeads, headDim } = shape;
+    const group = shape.heads / kvHeads;
+    // Where M does not divide a head, its groups reach over heads and no R2 can reorder them.
+    for (let k = 0; headDim % pattern.of === 0 && k < kvHeads; k++) {
+      const starts = Array.from({ length: group }, (_, h) => (k * group + h) * headDim);
+      r2Orders.push(await search(stackedColumns(heads, starts, headDim), 1 / kvHeads));
+    }
+    const order = await search(neurons);
+    return {
+      rotation: {
+        r1: r1Order ? withColumns(rotation.r1, r1Order) : tf.clone(rotation.r1),
+        r2: r2Orders.length > 0 ? withHeadColumns(rotation.r2, r2Orders) : tf.clone(rotation.r2),
+      },
+      neurons: order,
+    };
+  } finally {
+    disposeColumns(heads);
+    disposeColumns(neurons);
+  }
 }
 
 const withColumns = (m: tf.Tensor2D, order: Int32Array): tf.Tensor2D =>

@@ -14,11 +14,18 @@ import { exactProduct } from "../backend/index.ts";
 import { ROLES, type LayerShape, type Role } from "../vocabulary.ts";
 import type { LayerMatrices, Rotation } from "./types.ts";
 
+/** As `tf.eye`, which fills it on the host. */
+const eye = (n: number): tf.Tensor2D =>
+  tf.tidy(() => {
+    const places = tf.range(0, n);
+    return tf.cast(tf.equal<tf.Tensor2D>(tf.reshape(places, [n, 1]), places), "float32");
+  });
+
 export function identityRotation(shape: LayerShape): Rotation {
   const { d, kvHeads, headDim } = shape;
   return {
-    r1: tf.eye(d),
-    r2: tf.tidy(() => tf.tile(tf.reshape(tf.eye(headDim), [1, headDim, headDim]), [kvHeads, 1, 1])),
+    r1: eye(d),
+    r2: tf.tidy(() => tf.tile(tf.reshape(eye(headDim), [1, headDim, headDim]), [kvHeads, 1, 1])),
   };
 }
 
@@ -69,12 +76,16 @@ export function turnHeadColumns(transposed: tf.Tensor2D, perHead: tf.Tensor3D): 
   });
 }
 
-/** The table above for one matrix; the caller owns the new one. */
+/**
+ * The table above for one matrix; the caller owns the new one.
+ * @param product with R1; one that the device may round where the result only guides a search
+ */
 export function foldedMatrix(
   role: Role,
   w: tf.Tensor2D,
   { r1, r2 }: Rotation,
   shape: LayerShape,
+  product: typeof exactProduct<tf.Tensor2D> = exactProduct,
 ): tf.Tensor2D {
   return tf.tidy(() => {
     switch (role) {
@@ -82,13 +93,13 @@ export function foldedMatrix(
       case "k":
       case "gate":
       case "up":
-        return exactProduct(w, r1);
+        return product(w, r1);
       case "v":
-        return turnValueRows(exactProduct(w, r1), r2);
+        return turnValueRows(product(w, r1), r2);
       case "o":
-        return turnHeadColumns(exactProduct(w, r1, true, false), perQueryHead(r2, shape.heads));
+        return turnHeadColumns(product(w, r1, true, false), perQueryHead(r2, shape.heads));
       case "down":
-        return exactProduct(r1, w, true, false);
+        return product(r1, w, true, false);
       default:
         return role satisfies never;
     }

@@ -7,7 +7,7 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import {
-  exactProduct,
+  addProduct,
   selectLowest,
   sparsegptBlock,
   type BlockSelection,
@@ -70,9 +70,9 @@ function pruneBlocks(w: tf.Tensor2D, u: tf.Tensor2D, pattern: Pattern, width: nu
     rest.dispose();
     rest = tf.tidy(() => {
       const toTheRight = tf.slice(u, [start, start + size], [size, after]);
-      return tf.sub<tf.Tensor2D>(later, exactProduct(block.errors, toTheRight));
+      return addProduct(later, tf.neg(block.errors), toTheRight);
     });
-    tf.dispose([later, block.errors]);
+    block.errors.dispose();
   }
   return tf.concat(done, 1);
 

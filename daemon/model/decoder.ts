@@ -25,6 +25,8 @@ export interface InputObserver {
   readonly see: (kind: InputKind, input: tf.Tensor2D) => void;
   /** Nothing behind this input is computed; the layer's result is then without meaning. */
   readonly stopAfter?: InputKind | undefined;
+  /** The input of o, where it is known already: nothing before it is computed or seen. Stays the caller's. */
+  readonly attended?: tf.Tensor2D | undefined;
 }
 
 /** What every layer of a model shares for one sequence length. */
@@ -71,23 +73,33 @@ export function decoderLayer(
     let stream: tf.Tensor2D = tf.reshape(x, [B * T, d]);
     if (layer.entry) stream = tf.matMul<tf.Tensor2D>(stream, layer.entry, false, true);
 
-    const attentionInput = rmsNorm(stream, layer.inputNorm, config.normEps);
-    if (seen("qkv", attentionInput)) return x.clone();
     // Tidied by half layers: what a half needs for itself is freed before the next begins.
-    const attended = tf.tidy(() => {
-      const perHead = (role: Role, n: number): tf.Tensor4D =>
-        tf.reshape(linear(role, attentionInput), [B, T, n, headDim]);
-      const turned = (role: "q" | "k", n: number): tf.Tensor4D => {
-        const x = perHead(role, n);
-        const { headNorms } = layer;
-        return applyRope(headNorms ? rmsNorm(x, headNorms[role], config.normEps) : x, context.rope);
-      };
-      const q = turned("q", heads);
-      const k = turned("k", kvHeads);
-      return causalAttention(q, k, perHead("v", kvHeads), config.slidingWindows[index] ?? null);
-    });
+    const attend = (attentionInput: tf.Tensor2D): tf.Tensor2D =>
+      tf.tidy(() => {
+        const perHead = (role: Role, n: number): tf.Tensor4D =>
+          tf.reshape(linear(role, attentionInput), [B, T, n, headDim]);
+        const turned = (role: "q" | "k", n: number): tf.Tensor4D =>
+          tf.tidy(() => {
+            const x = perHead(role, n);
+            const { headNorms } = layer;
+            const normed = headNorms ? rmsNorm(x, headNorms[role], config.normEps) : x;
+            return applyRope(normed, context.rope);
+          });
+        const q = turned("q", heads);
+        const k = turned("k", kvHeads);
+        return causalAttention(q, k, perHead("v", kvHeads), config.slidingWindows[index] ?? null);
+      });
+    let attended = observer?.attended;
+    if (!attended) {
+      const attentionInput = rmsNorm(stream, layer.inputNorm, config.normEps);
+      if (seen("qkv", attentionInput)) return x.clone();
+      attended = attend(attentionInput);
+      attentionInput.dispose();
+    }
     if (seen("o", attended)) return x.clone();
-    stream = tf.add<tf.Tensor2D>(stream, linear("o", attended));
+    const [entered, mixed] = [stream, attended];
+    stream = tf.tidy(() => tf.add<tf.Tensor2D>(entered, linear("o", mixed)));
+    entered.dispose();
 
     const ffnInput = rmsNorm(stream, layer.postAttentionNorm, config.normEps);
     if (seen("mlp", ffnInput)) return x.clone();

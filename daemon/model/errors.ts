@@ -1,4 +1,5 @@
 import { coded, type DenoiseError } from "../errors.ts";
+import { option, text } from "../wording.ts";
 
 const input = coded("model", "input");
 const failed = coded("model", "failed");
@@ -65,6 +66,6 @@ export const nonFiniteWeights = (file: string, name: string, count: number): Den
 export const nonFiniteActivations = (layer: number): DenoiseError =>
   failed(
     "non-finite-activations",
-    `The activations of layer ${layer} are NaN or infinite. If the checkpoint runs elsewhere in bfloat16, ` +
-      `its values may exceed this device's range: try --device wasm, which computes in float32.`,
+    text`The activations of layer ${layer} are NaN or infinite. If the checkpoint runs elsewhere in bfloat16,
+      its values may exceed this device's range: try ${option("device", "wasm")}, which computes in float32.`,
   );

@@ -7,8 +7,9 @@ import * as tf from "@tensorflow/tfjs-core";
 import { exactProduct, rmsNorm, targetLikelihood } from "../backend/index.ts";
 import type { Checkpoint } from "../checkpoint/index.ts";
 import type { ModelConfig } from "./config.ts";
+import { readMatrix } from "./rows.ts";
 import { FINAL_NORM, type EndTensors } from "./tensors.ts";
-import { readFiniteFloats, readVector } from "./weights.ts";
+import { readVector } from "./weights.ts";
 
 /** Largest slice of the head on the device at a time: 64 MiB of float32. */
 const SLICE_ELEMENTS = 1 << 24;
@@ -43,8 +44,7 @@ export async function openHead(
       const range = slices[slice];
       if (!range) throw new RangeError(`head has ${slices.length} slices, not ${slice}`);
       if (resident) return resident.clone();
-      const values = await readFiniteFloats(checkpoint, ends.head, range);
-      const weight = tf.tensor2d(values, [range.rowEnd - range.rowStart, d]);
+      const weight = await readMatrix(checkpoint, ends.head, range);
       if (slices.length > 1) return weight;
       resident = weight;
       return resident.clone();

@@ -13,6 +13,7 @@ export { openEmbedding, type Embedding } from "./embedding.ts";
 export * as modelErrors from "./errors.ts";
 export { logits, openHead, tokenLosses, type Head } from "./head.ts";
 export { openModel, type Model } from "./model.ts";
+export { readMatrix } from "./rows.ts";
 export {
   biasName,
   boundaryName,
@@ -29,11 +30,4 @@ export {
   type MatrixPlace,
   type StoredMatrix,
 } from "./tensors.ts";
-export {
-  clonedLayer,
-  disposeLayer,
-  readFiniteFloats,
-  readLayer,
-  readMatrix,
-  readVector,
-} from "./weights.ts";
+export { clonedLayer, disposeLayer, readFiniteFloats, readLayer, readVector } from "./weights.ts";

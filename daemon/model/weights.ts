@@ -1,10 +1,11 @@
 /** Checkpoint bytes → tensors on the device, one layer at a time, refusing NaN and Inf at the door. */
 import * as tf from "@tensorflow/tfjs-core";
-import type { Checkpoint } from "../checkpoint/index.ts";
-import { matrixShape, ROLES, type Role } from "../vocabulary.ts";
+import type { Checkpoint, RowRange } from "../checkpoint/index.ts";
+import { ROLES, type Role } from "../vocabulary.ts";
 import type { ModelConfig } from "./config.ts";
 import type { DecoderLayer } from "./decoder.ts";
-import { nonFiniteWeights } from "./errors.ts";
+import { checkFiniteTensors, checkFiniteValues } from "./finite.ts";
+import { readInTurn, readMatrix } from "./rows.ts";
 import {
   biasName,
   boundaryName,
@@ -18,31 +19,15 @@ import {
 export async function readFiniteFloats(
   checkpoint: Checkpoint,
   name: string,
-  rows?: { rowStart: number; rowEnd: number },
+  rows?: RowRange,
 ): Promise<Float32Array> {
   const values = await checkpoint.readFloats(name, rows);
-  const bad = countNonFinite(values);
-  if (bad > 0) {
-    throw nonFiniteWeights(checkpoint.tensors.get(name)?.file ?? checkpoint.root, name, bad);
-  }
+  checkFiniteValues(checkpoint, name, values);
   return values;
-}
-
-function countNonFinite(values: Float32Array): number {
-  // x − x is 0 for a finite x and NaN otherwise, so one addition per value finds whether there is anything to count.
-  let sum = 0;
-  for (const x of values) sum += x - x;
-  return sum === 0 ? 0 : values.reduce((n, x) => n + (Number.isFinite(x) ? 0 : 1), 0);
 }
 
 export async function readVector(checkpoint: Checkpoint, name: string): Promise<tf.Tensor1D> {
   return tf.tensor1d(await readFiniteFloats(checkpoint, name));
-}
-
-export async function readMatrix(checkpoint: Checkpoint, name: string): Promise<tf.Tensor2D> {
-  const values = await readFiniteFloats(checkpoint, name);
-  const shape = checkpoint.tensors.get(name)?.shape ?? [];
-  return tf.tensor2d(values, [shape[0] ?? 0, shape[1] ?? 0]);
 }
 
 /**
@@ -54,20 +39,19 @@ export async function readLayer(
   config: ModelConfig,
   i: number,
 ): Promise<DecoderLayer> {
-  const matrices: Partial<Record<Role, tf.Tensor2D>> = {};
+  const places = ROLES.map((role) => weightPlace(config, i, role));
+  const read = await readInTurn(checkpoint, places);
+  await checkFiniteTensors(
+    checkpoint,
+    read.map((matrix, at) => [places[at]?.name ?? "", matrix]),
+  );
+  const matrices = Object.fromEntries(ROLES.map((role, at) => [role, read[at]]));
   const biases: Partial<Record<Role, tf.Tensor1D>> = {};
-  for (const role of ROLES) {
-    const { name, ...rows } = weightPlace(config, i, role);
-    const values = await checkpoint.readFloats(name, rows);
-    matrices[role] = tf.tensor2d(values, [...matrixShape(role, config.shape)]);
-    if (config.biases.includes(role)) {
-      biases[role] = await readVector(checkpoint, biasName(i, role));
-    }
+  for (const role of config.biases) {
+    biases[role] = await readVector(checkpoint, biasName(i, role));
   }
-  const whole = matrices as Record<Role, tf.Tensor2D>;
-  await checkFinite(whole, checkpoint, config, i);
   return {
-    matrices: whole,
+    matrices: matrices as Record<Role, tf.Tensor2D>,
     biases,
     inputNorm: await readVector(checkpoint, inputNormName(i)),
     postAttentionNorm: await readVector(checkpoint, postAttentionNormName(i)),
@@ -79,35 +63,6 @@ export async function readLayer(
       : null,
     entry: config.boundaries.includes(i) ? await readMatrix(checkpoint, boundaryName(i)) : null,
   };
-}
-
-/** Sums of magnitudes, on the device: one number a matrix tells whether its values must be looked at. */
-async function checkFinite(
-  matrices: DecoderLayer["matrices"],
-  checkpoint: Checkpoint,
-  config: ModelConfig,
-  layer: number,
-): Promise<void> {
-  const stacked = tf.tidy(() => tf.stack(ROLES.map((role) => sumOfMagnitudes(matrices[role]))));
-  const sums = await stacked.data<"float32">();
-  stacked.dispose();
-  for (const [at, role] of ROLES.entries()) {
-    if (Number.isFinite(sums[at])) continue;
-    const { name } = weightPlace(config, layer, role);
-    const bad = countNonFinite(await matrices[role].data<"float32">());
-    if (bad === 0) continue;
-    tf.dispose(Object.values(matrices));
-    const file = checkpoint.tensors.get(name)?.file ?? checkpoint.root;
-    throw nonFiniteWeights(file, name, bad);
-  }
-}
-
-/**
- * A number that is not finite if any of `x` is not. By magnitudes: a sum of them carries NaN and Inf on every backend,
- * where `isNaN` may be optimised away by a shader compiler, and overflows only beyond any sane tensor.
- */
-function sumOfMagnitudes(x: tf.Tensor): tf.Scalar {
-  return tf.tidy(() => tf.sum(tf.abs(x)));
 }
 
 /** The same tensors once more, to be disposed on their own. */

@@ -1,13 +1,15 @@
 /**
  * The residual stream of all calibration (or evaluation) windows at one layer boundary, `[windows, T, d]` float32 in
- * a file: activations never live on the device or in memory as a whole, only the batch at work does. A file carries
- * its final name only when it is complete and on disk, so that a resumed run can trust it. It can be read before: the
- * disk takes longer over some gigabytes than a GPU over a layer.
+ * a file: what memory and device must hold is the batch at work. A device with room keeps batches beside the file. A
+ * file carries its final name only when it is complete and on disk, so that a resumed run can trust it. It can be read
+ * before: the disk takes longer over some gigabytes than a GPU over a layer.
  */
+import type * as tf from "@tensorflow/tfjs-core";
 import { open, rename, rm, stat } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { hostArray, uploaded, type HostArray } from "../backend/index.ts";
+import { ResidentTensors } from "../backend/index.ts";
 import { expectArray, outputError, readFully, writeFully } from "../checkpoint/index.ts";
+import { Outbox } from "./outbox.ts";
 
 export interface StreamShape {
   readonly windows: number;
@@ -20,6 +22,10 @@ export const streamBytes = (s: StreamShape) => s.windows * floatsPerWindow(s) * 
 
 export interface StreamReader {
   readonly shape: StreamShape;
+  /** Batches that the device has, by their first window. */
+  readonly kept: ResidentTensors<tf.Tensor3D>;
+  /** What the attention of the layer that it enters makes of them, once that stays the same. */
+  readonly attended: ResidentTensors<tf.Tensor2D>;
   /**
    * Windows `from … from + count − 1`, `count · T · d` floats.
    * @param into where to; at least that many, of which the first are returned. A new array by default
@@ -27,16 +33,28 @@ export interface StreamReader {
   read(from: number, count: number, into?: Float32Array): Promise<Float32Array>;
   /** The file is on disk under its name. Rejects with checkpoint/disk-full and its kin. */
   readonly durable: Promise<void>;
-  /** Waits for {@link durable}, but does not tell its failure. */
+  /** Waits for {@link durable}, but does not tell its failure. The device keeps nothing of it. */
   close(): Promise<void>;
+}
+
+/** What becomes of a batch that is written from the device. */
+export interface PassedOn {
+  /** The device keeps it: the work may go on, and end, before it is written. */
+  readonly stays: boolean;
+  readonly written: Promise<void>;
 }
 
 export interface StreamWriter {
   readonly shape: StreamShape;
   /** Comes back when the values before these are written: `values` must not change until then. */
   write(from: number, values: Float32Array): Promise<void>;
-  /** All values are written. */
-  written(): Promise<void>;
+  /**
+   * Writes a batch `[windows, T, d]` from the device, which keeps it as well where there is room.
+   *
+   * @param out handed over
+   * @param leave bytes of the device that the work itself needs
+   */
+  pass(from: number, out: tf.Tensor3D, leave: number): PassedOn;
 }
 
 interface PendingStream extends StreamWriter {
@@ -49,7 +67,9 @@ interface PendingStream extends StreamWriter {
 export async function openStream(path: string, shape: StreamShape): Promise<StreamReader | null> {
   const found = await stat(path).catch(() => null);
   if (found?.size !== streamBytes(shape)) return null;
-  return reader(await open(path, "r"), shape, Promise.resolve());
+  const nothing = Promise.resolve();
+  const kept = new ResidentTensors<tf.Tensor3D>();
+  return reader(await open(path, "r"), { shape, kept, durable: nothing, ready: () => nothing });
 }
 
 export interface StreamOptions {
@@ -81,6 +101,13 @@ export async function writeStream(
 /** Bytes after which what was written so far is flushed, beside the work, so that the end need not wait for all of it. */
 const FLUSH_BYTES = 256 << 20;
 
+/** Windows that are written when the work is over. */
+interface Late {
+  readonly from: number;
+  readonly count: number;
+  readonly written: Promise<void>;
+}
+
 /** The caller commits or aborts it. */
 async function createStream(
   path: string,
@@ -105,32 +132,57 @@ async function createStream(
       },
     );
   };
+  const kept = new ResidentTensors<tf.Tensor3D>();
+  const late: Late[] = [];
+  let outbox: Outbox | null = null;
+  const write = async (from: number, values: Float32Array): Promise<void> => {
+    await writing;
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const at = from * floatsPerWindow(shape) * 4;
+    writing = guarded(path, shape, () => writeFully(handle, bytes, at));
+    // Its error is the next caller's; until there is one it is not unhandled.
+    writing.catch(() => undefined);
+    unflushed += bytes.byteLength;
+    if (!scratch && unflushed >= FLUSH_BYTES && !flushing) flush();
+  };
   return {
     shape,
-    async write(from, values) {
-      await writing;
-      const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-      const at = from * floatsPerWindow(shape) * 4;
-      writing = guarded(path, shape, () => writeFully(handle, bytes, at));
-      // Its error is the next caller's; until there is one it is not unhandled.
-      writing.catch(() => undefined);
-      unflushed += bytes.byteLength;
-      if (!scratch && unflushed >= FLUSH_BYTES && !flushing) flush();
+    write,
+    pass(from, out, leave) {
+      const [count] = out.shape;
+      const stays = kept.keep(from, out, leave);
+      outbox ??= new Outbox({ write, written: () => writing }, out.size);
+      const written = outbox.send(from, out);
+      if (stays) late.push({ from, count, written });
+      return { stays, written };
     },
-    written: () => writing,
     async commit() {
-      await writing;
-      const durable = guarded(path, shape, async () => {
-        await flushing;
-        if (!scratch) await handle.sync();
-        await rename(partial, path);
-      });
+      const rest = outbox?.end() ?? writing;
+      if (late.length === 0) await rest;
+      const finish = async () => {
+        await rest;
+        await guarded(path, shape, async () => {
+          await flushing;
+          if (!scratch) await handle.sync();
+          await rename(partial, path);
+        });
+      };
+      const durable = finish();
       // Its failure is told to whoever waits for it, when he does.
       durable.catch(() => undefined);
-      if (scratch) await durable;
-      return reader(handle, shape, durable);
+      if (scratch && late.length === 0) await durable;
+      const ready = async (from: number, count: number) => {
+        const missing = late.filter((it) => it.from < from + count && from < it.from + it.count);
+        await Promise.all(missing.map(({ written }) => written));
+        // They were being written when that resolved.
+        if (missing.length > 0) await writing;
+      };
+      return reader(handle, { shape, kept, durable, ready });
     },
     async abort() {
+      kept.dispose();
+      outbox?.stop();
+      await outbox?.end().catch(() => undefined);
       await writing.catch(() => undefined);
       await flushing;
       await handle.close().catch(() => undefined);
@@ -139,11 +191,20 @@ async function createStream(
   };
 }
 
-function reader(handle: FileHandle, shape: StreamShape, durable: Promise<void>): StreamReader {
+interface Written extends Pick<StreamReader, "shape" | "kept" | "durable"> {
+  /** Waits for these windows' values to be in the file. */
+  readonly ready: (from: number, count: number) => Promise<void>;
+}
+
+function reader(handle: FileHandle, { shape, kept, durable, ready }: Written): StreamReader {
+  const attended = new ResidentTensors<tf.Tensor2D>();
   return {
     shape,
+    kept,
+    attended,
     durable,
     async read(from, count, into) {
+      await ready(from, count);
       const length = count * floatsPerWindow(shape);
       const values = into?.subarray(0, length) ?? newArray(length);
       const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -152,6 +213,8 @@ function reader(handle: FileHandle, shape: StreamShape, durable: Promise<void>):
       return values;
     },
     async close() {
+      kept.dispose();
+      attended.dispose();
       await durable.catch(() => undefined);
       await handle.close();
     },
@@ -197,55 +260,5 @@ export async function eachBatch(
     await new Promise(setImmediate);
     signal.throwIfAborted();
     await work(from, Math.min(perBatch, windows - from));
-  }
-}
-
-/** Arrays that batches are read into by turns: one at work, one leaving for the device, one being filled. */
-const ARRAYS = 3;
-
-/**
- * {@link eachBatch} over a stream; the next batch is read while `work` is at the one before. `values` are the batch's
- * only until `work` is done with it, and so are tensors made of them.
- */
-export async function eachStreamed(
-  stream: StreamReader,
-  perBatch: number,
-  signal: AbortSignal,
-  work: (values: Float32Array, from: number, count: number) => Promise<void>,
-): Promise<void> {
-  const { windows } = stream.shape;
-  const length = Math.min(perBatch, windows) * floatsPerWindow(stream.shape);
-  const arrays: { readonly host: HostArray; free: Promise<void> }[] = [];
-  const arrayOf = (from: number) => arrays[(from / perBatch) % ARRAYS];
-  const readAt = (from: number): Promise<Float32Array> | null => {
-    const array = arrayOf(from);
-    if (from >= windows || !array) return null;
-    const reading = array.free.then(() =>
-      stream.read(from, Math.min(perBatch, windows - from), array.host.values),
-    );
-    // Awaited in its turn, or never where the work stops before.
-    reading.catch(() => undefined);
-    return reading;
-  };
-  let next: Promise<Float32Array> | null = null;
-  try {
-    for (let i = 0; i < ARRAYS; i++) {
-      arrays.push({ host: hostArray(length), free: Promise.resolve() });
-    }
-    next = readAt(0);
-    await eachBatch(windows, perBatch, signal, async (from, count) => {
-      const values = await next;
-      next = readAt(from + count);
-      if (values) await work(values, from, count);
-      const array = arrayOf(from);
-      if (!array) return;
-      array.free = uploaded();
-      // A device that failed tells so to the next read.
-      array.free.catch(() => undefined);
-    });
-  } finally {
-    // The file is not closed, and no array given back, under a read or a copy.
-    await Promise.allSettled([next, uploaded()]);
-    for (const { host } of arrays) host.release();
   }
 }

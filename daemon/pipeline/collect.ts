@@ -1,13 +1,6 @@
 /** Running calibration windows through one layer: to see the inputs of its matrices, or to pass the stream on. */
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  batchesInFlight,
-  gpuCount,
-  hostArray,
-  onGpu,
-  readInto,
-  type HostArray,
-} from "../backend/index.ts";
+import { batchesInFlight, gpuCount, onGpu } from "../backend/index.ts";
 import { createAccumulator, isFiniteHessian, type HessianAccumulator } from "../method/index.ts";
 import {
   decoderLayer,
@@ -17,18 +10,19 @@ import {
   type SequenceContext,
 } from "../model/index.ts";
 import { INPUT_KINDS, type InputKind, type LayerShape } from "../vocabulary.ts";
-import {
-  eachStreamed,
-  windowsPerBatch,
-  type StreamReader,
-  type StreamWriter,
-} from "./activations.ts";
+import { windowsPerBatch, type StreamReader, type StreamWriter } from "./activations.ts";
+import { roomForLayer } from "./estimate.ts";
+import { eachStreamed, type StreamBatch } from "./streamPasses.ts";
 
 export interface LayerPass {
   readonly layer: DecoderLayer;
   readonly index: number;
   readonly context: SequenceContext;
   readonly signal: AbortSignal;
+  /** Nobody reads the stream after this pass. Default false. */
+  readonly last?: boolean;
+  /** q, k and v stay as they are: later passes need not compute the attention again. Default false. */
+  readonly attentionStays?: boolean;
   /** Called after each batch with the share of windows done, 0…1. */
   readonly onProgress?: (share: number) => void;
 }
@@ -55,11 +49,14 @@ export async function collectHessians<K extends InputKind>(
   // A device that is handed batch after batch would hold them all.
   const underWay: Promise<void>[] = [];
   try {
-    await overWindows(stream, pass, async ({ x, gpu, done }) => {
+    await overWindows(stream, pass, async ({ x, gpu, done, attended, keepAttended }) => {
       const own = sums[gpu];
-      const see = (kind: InputKind, input: tf.Tensor2D) => own?.get(kind as K)?.add(input);
+      const see = (kind: InputKind, input: tf.Tensor2D) => {
+        own?.get(kind as K)?.add(input);
+        if (kind === "o") keepAttended(input);
+      };
       const computed = onGpu(gpu, () => {
-        decoderLayer(x, layer, index, context, { see, stopAfter }).dispose();
+        decoderLayer(x, layer, index, context, { see, stopAfter, attended }).dispose();
         return stopAfter && own?.get(stopAfter as K)?.computed();
       });
       // Awaited in its turn, or never where the work stops before.
@@ -103,57 +100,35 @@ export async function propagate(
   see: InputObserver["see"] = () => undefined,
 ): Promise<void> {
   const { layer, index, context, onProgress } = pass;
-  const { seqLen, d } = stream.shape;
+  const leave = roomFor(stream, context);
   const checks = eachGpu(() => createFiniteCheck(index));
-  const inFlight = batchesInFlight();
-  const arrays: HostArray[] = [];
-  const underWay: Passed[] = [];
-  const passOn = async (oldest: Passed | undefined): Promise<void> => {
-    if (oldest === undefined) return;
-    await oldest.read;
-    oldest.out.dispose();
-    await target.write(oldest.from, oldest.values);
-    onProgress?.(oldest.done);
+  const underWay: { readonly until: Promise<unknown>; readonly done: number }[] = [];
+  const awaitOldest = async (): Promise<void> => {
+    const oldest = underWay.shift();
+    await oldest?.until;
+    if (oldest) onProgress?.(oldest.done);
   };
-  let started = 0;
   try {
-    // One more than are under way: the oldest is still being written.
-    for (let i = 0; i <= inFlight; i++) {
-      arrays.push(hostArray(batchOf(stream, context) * seqLen * d));
-    }
-    await overWindows(stream, pass, async ({ x, gpu, from, done }) => {
+    await overWindows(stream, pass, async ({ x, gpu, from, done, attended }) => {
+      const check = checks[gpu];
       const out = onGpu(gpu, () => {
-        const result = decoderLayer(x, layer, index, context, { see });
-        checks[gpu]?.add(result);
+        const result = decoderLayer(x, layer, index, context, { see, attended });
+        check?.add(result);
         return result;
       });
-      const values = arrays[started++ % arrays.length]?.values.subarray(0, out.size);
-      if (!values) throw new RangeError("there is an array for every batch under way");
-      const read = readInto(out, values);
+      const { stays, written } = target.pass(from, out, leave);
+      // What the device keeps reaches the host in its own time; only the computation must not run away.
+      const until = stays && check ? check.computed() : written;
       // Awaited in its turn, or never where the work stops before.
-      read.catch(() => undefined);
-      underWay.push({ out, values, read, from, done });
-      if (underWay.length === inFlight) await passOn(underWay.shift());
+      until.catch(() => undefined);
+      underWay.push({ until, done });
+      if (underWay.length === batchesInFlight()) await awaitOldest();
     });
-    while (underWay.length > 0) await passOn(underWay.shift());
+    while (underWay.length > 0) await awaitOldest();
     for (const check of checks) await check.assert();
   } finally {
-    // Nothing is given back under a copy or a write.
-    await Promise.allSettled([...underWay.map(({ read }) => read), target.written()]);
-    for (const { out } of underWay) out.dispose();
-    for (const array of arrays) array.release();
     for (const check of checks) check.dispose();
   }
-}
-
-/** A batch's result on its way to the host. */
-interface Passed {
-  readonly out: tf.Tensor3D;
-  readonly values: Float32Array;
-  /** `values` are there. */
-  readonly read: Promise<void>;
-  readonly from: number;
-  readonly done: number;
 }
 
 /** Whether a layer's outputs are finite, told by one number at the end: no host looks at every value. */
@@ -166,6 +141,10 @@ export function createFiniteCheck(layer: number) {
       magnitude = tf.tidy(() => tf.keep(tf.add<tf.Scalar>(before, tf.mean(tf.abs(x)))));
       before.dispose();
     },
+    /** Resolves when all that was added so far is computed. */
+    async computed(): Promise<void> {
+      await magnitude.data();
+    },
     /** @throws model/non-finite-activations */
     async assert(): Promise<void> {
       const [value] = await magnitude.data();
@@ -177,35 +156,40 @@ export function createFiniteCheck(layer: number) {
   };
 }
 
-interface Batch {
-  /** `[windows, T, d]`, on its GPU. */
-  readonly x: tf.Tensor3D;
-  /** Which GPU computes it. */
-  readonly gpu: number;
-  /** Its first window. */
-  readonly from: number;
+interface Batch extends StreamBatch {
   /** Share of windows done with it, 0…1. */
   readonly done: number;
+  /** What an earlier pass kept. */
+  readonly attended: tf.Tensor2D | undefined;
+  /** For a later pass, if there is room. */
+  readonly keepAttended: (attended: tf.Tensor2D) => void;
 }
 
-/** Batches go to the GPUs in turn. */
 async function overWindows(
   stream: StreamReader,
-  { context, signal }: LayerPass,
+  { context, signal, last = false, attentionStays = false }: LayerPass,
   work: (batch: Batch) => Promise<void>,
 ): Promise<void> {
-  const { windows, seqLen, d } = stream.shape;
+  const { windows } = stream.shape;
   const perBatch = batchOf(stream, context);
-  await eachStreamed(stream, perBatch, signal, async (values, from, count) => {
-    const gpu = (from / perBatch) % gpuCount();
-    const x = onGpu(gpu, () => tf.tensor3d(values, [count, seqLen, d]));
+  const leave = roomFor(stream, context);
+  await eachStreamed(stream, { perBatch, signal, leave, last }, async (batch) => {
+    const { from, count } = batch;
+    const attended = attentionStays ? stream.attended.get(from) : undefined;
+    if (last) stream.attended.drop(from);
+    const keepAttended = (made: tf.Tensor2D): void => {
+      if (attentionStays && !attended && !last) stream.attended.keep(from, made, leave);
+    };
     try {
-      await work({ x, gpu, from, done: (from + count) / windows });
+      await work({ ...batch, attended, keepAttended, done: (from + count) / windows });
     } finally {
-      x.dispose();
+      attended?.dispose();
     }
   });
 }
+
+const roomFor = ({ shape: { seqLen } }: StreamReader, { config }: SequenceContext): number =>
+  roomForLayer(config.shape, seqLen);
 
 const batchOf = ({ shape }: StreamReader, { config }: SequenceContext): number =>
   Math.min(shape.windows, windowsPerBatch({ seqLen: shape.seqLen, ...config.shape }));

@@ -3,6 +3,7 @@
  * rotations: `input_layernorm` into q, k, v and `post_attention_layernorm` into gate and up (method.md §1).
  */
 import * as tf from "@tensorflow/tfjs-core";
+import type { Checkpoint } from "../checkpoint/index.ts";
 import { permuteNeurons } from "../method/index.ts";
 import {
   clonedLayer,
@@ -11,6 +12,7 @@ import {
   type DecoderLayer,
   type Model,
 } from "../model/index.ts";
+import { LayerAhead } from "./layerAhead.ts";
 
 /**
  * The layers of a run, dense and folded. The one read last can be kept on the device, for the stages that look at the
@@ -18,8 +20,11 @@ import {
  */
 export class FoldedLayers {
   #kept: { readonly index: number; readonly layer: DecoderLayer } | null = null;
+  readonly #ahead: LayerAhead;
 
-  constructor(private readonly model: Model) {}
+  constructor(private readonly model: Model) {
+    this.#ahead = new LayerAhead(model);
+  }
 
   /** Layer `i`, kept for the next who asks; the caller disposes his with `disposeLayer`. */
   async borrow(i: number): Promise<DecoderLayer> {
@@ -34,17 +39,24 @@ export class FoldedLayers {
     this.#kept = null;
     if (kept?.index === i) return kept.layer;
     if (kept) disposeLayer(kept.layer);
-    return readFoldedLayer(this.model, i);
+    const layer = await readFoldedLayer(this.model, i, this.#ahead.checkpointFor(i));
+    this.#ahead.begin(i + 1);
+    return layer;
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
     if (this.#kept) disposeLayer(this.#kept.layer);
     this.#kept = null;
+    await this.#ahead.dispose();
   }
 }
 
-async function readFoldedLayer(model: Model, i: number): Promise<DecoderLayer> {
-  const layer = await readLayer(model.checkpoint, model.config, i);
+async function readFoldedLayer(
+  { config }: Model,
+  i: number,
+  checkpoint: Checkpoint,
+): Promise<DecoderLayer> {
+  const layer = await readLayer(checkpoint, config, i);
   const { matrices: m, inputNorm, postAttentionNorm } = layer;
   // One after the other, so that only one matrix is there twice.
   const fold = (w: tf.Tensor2D, gain: tf.Tensor1D): tf.Tensor2D => {
@@ -60,7 +72,7 @@ async function readFoldedLayer(model: Model, i: number): Promise<DecoderLayer> {
     up: fold(m.up, postAttentionNorm),
   };
   tf.dispose([inputNorm, postAttentionNorm]);
-  const { d } = model.config.shape;
+  const { d } = config.shape;
   return {
     ...layer,
     matrices: { ...m, ...folded },

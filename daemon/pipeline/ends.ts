@@ -2,7 +2,8 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { exactProduct } from "../backend/index.ts";
 import { encodeFloats, type CheckpointWriter } from "../checkpoint/index.ts";
-import { EMBEDDING, FINAL_NORM, HEAD, readFiniteFloats, readVector } from "../model/index.ts";
+import { EMBEDDING, FINAL_NORM, HEAD, readMatrix, readVector } from "../model/index.ts";
+import { storedBytes } from "./rounding.ts";
 import type { Run } from "./run.ts";
 
 /** Rows of the head `[n, d]` with the final norm's gain folded in, turned by the last layer's R1: `W diag(g) R1`. */
@@ -52,11 +53,10 @@ async function mapRows(
     await new Promise(setImmediate);
     run.signal.throwIfAborted();
     const rowEnd = Math.min(rowStart + step, config.vocabSize);
-    const values = await readFiniteFloats(checkpoint, source, { rowStart, rowEnd });
-    const rows = tf.tensor2d(values, [rowEnd - rowStart, d]);
+    const rows = await readMatrix(checkpoint, source, { rowStart, rowEnd });
     const folded = fold(rows);
-    const data = encodeFloats(dtype, await folded.data<"float32">());
-    tf.dispose([rows, folded]);
+    rows.dispose();
+    const data = await storedBytes(dtype, folded);
     await writer.write(target, data, offset);
     offset += data.byteLength;
   }

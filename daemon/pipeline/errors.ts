@@ -1,5 +1,15 @@
 import { coded, type DenoiseError } from "../errors.ts";
 import { formatBytes } from "../checkpoint/index.ts";
+import {
+  action,
+  firstAction,
+  given,
+  label,
+  option,
+  text,
+  type OptionName,
+  type Text,
+} from "../wording.ts";
 
 const usage = coded("pipeline", "usage");
 const input = coded("pipeline", "input");
@@ -9,49 +19,52 @@ export const cancelled = (resumable: boolean): DenoiseError =>
   coded("pipeline", "cancelled")(
     "cancelled",
     resumable
-      ? "Cancelled. The finished layers are kept: run the same command with --resume to go on."
+      ? text`Cancelled. The finished layers are kept: ${action("resume")} to go on.`
       : "Cancelled.",
   );
 
-export const badOption = (option: string, what: string): DenoiseError =>
-  usage("bad-option", `${option}: ${what}.`);
+export const badOption = (name: OptionName, what: Text): DenoiseError =>
+  usage("bad-option", text`${label(name)}: ${what}.`);
 
-export const badProfile = (file: string, what: string): DenoiseError =>
+export const badProfile = (file: string, what: Text): DenoiseError =>
   usage(
     "bad-profile",
-    `--sparsity-profile: ${file} ${what}. Give uniform, owl, or a JSON file with one ratio between 0 and 1 for each ` +
-      `layer, such as [0.45, 0.5, 0.55].`,
+    text`${label("sparsityProfile")}: ${file} ${what}. Give uniform, owl, or a JSON file with one ratio
+      between 0 and 1 for each layer, such as [0.45, 0.5, 0.55].`,
   );
 
 export const noCalibration = (root: string): DenoiseError =>
   usage(
     "no-calibration",
-    `No calibration text: give one with --calibration <file> (plain text, JSONL or Parquet, like the data the model ` +
-      `was trained on), or put it into ${root} as calibration.txt.`,
+    text`No calibration text: give one ${given("calibration", "file")} (plain text, JSONL or Parquet, like the data the model was
+      trained on), or put it into ${root} as calibration.txt.`,
   );
 
 export const notEnoughDisk = (folder: string, needed: number, free: number): DenoiseError =>
   input(
     "not-enough-disk",
-    `The run needs about ${formatBytes(needed)} on the disk of ${folder}, but only ${formatBytes(free)} are free. ` +
-      `Choose an --out on another disk, or fewer --samples.`,
+    text`The run needs about ${formatBytes(needed)} on the disk of ${folder}, but only ${formatBytes(free)} are free:
+      ${formatBytes(needed - free)} too little. Choose an ${option("out")} on another disk, or fewer ${option("samples")}.`,
   );
 
 export const notEnoughMemory = (what: string, needed: number, available: number): DenoiseError =>
   input(
     "not-enough-memory",
-    `The run needs about ${formatBytes(needed)} of ${what}, but only ${formatBytes(available)} are there. ` +
-      `Choose another --device, or a smaller model.`,
+    text`The run needs about ${formatBytes(needed)} of ${what}, but only ${formatBytes(available)} are there:
+      ${formatBytes(needed - available)} too little. Choose another ${option("device")}, or a smaller model.`,
   );
 
 export const unfinishedRun = (work: string): DenoiseError =>
   usage(
     "unfinished-run",
-    `An unfinished run for this output lies in ${work}. Continue it with --resume, or delete that folder to start over.`,
+    text`An unfinished run for this output lies in ${work}. ${firstAction("resume")}, or delete that folder to start over.`,
   );
 
 export const nothingToResume = (work: string): DenoiseError =>
-  usage("nothing-to-resume", `There is no unfinished run in ${work}. Run without --resume.`);
+  usage(
+    "nothing-to-resume",
+    text`There is no unfinished run in ${work}. ${firstAction("startAnew")}.`,
+  );
 
 export const resumeMismatch = (what: string, before: string, now: string): DenoiseError =>
   usage(
@@ -76,14 +89,15 @@ export const corruptWork = (file: string, what: string): DenoiseError =>
 export const alreadyRotated = (root: string): DenoiseError =>
   input(
     "already-rotated",
-    `${root} is an output of --rotation layer and has boundary matrices. Start from the original checkpoint.`,
+    text`${root} is an output of ${option("rotation", "layer")} and has boundary matrices.
+      Start from the original checkpoint.`,
   );
 
 export const selfTestFailed = (difference: number, tolerance: number): DenoiseError =>
   failed(
     "self-test-failed",
-    `Self-test: the logits of the rotated, unpruned model differ from the dense ones by ${difference.toExponential(2)}, ` +
-      `more than ${tolerance.toExponential(2)}. No output was written. Try --device wasm, and please report it.`,
+    text`Self-test: the logits of the rotated, unpruned model differ from the dense ones by
+      ${difference.toExponential(2)}, more than ${tolerance.toExponential(2)}. No output was written. Try ${option("device", "wasm")}, and please report it.`,
   );
 
 export const reopenFailed = (what: string): DenoiseError =>
@@ -101,5 +115,5 @@ export const reportNotBuilt = (file: string): DenoiseError =>
 export const noTaskData = (tasks: readonly string[]): DenoiseError =>
   usage(
     "no-task-data",
-    `The data of ${tasks.join(", ")} is not named: give the folder that holds it with --task-data.`,
+    text`The data of ${tasks.join(", ")} is not named: give the folder that holds it ${given("tasks.data", "folder")}.`,
   );

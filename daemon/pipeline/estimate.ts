@@ -96,17 +96,30 @@ export interface Footprint {
 /** An idle process with its backend loaded. */
 const IDLE_BYTES = 250e6;
 
+/** Peak of the numeric backend while it is at one layer: its weights and Hessians twice, and a batch. */
+function layerBytes(shape: LayerShape, seqLen: number, calibrated: boolean): number {
+  const weights = 4 * layerElements(shape);
+  const hessians = calibrated
+    ? 4 * (2 * shape.d ** 2 + (shape.heads * shape.headDim) ** 2 + shape.ffn ** 2)
+    : 0;
+  const batch = 4 * windowsPerBatch({ seqLen, ...shape }) * seqLen * (4 * shape.d + 3 * shape.ffn);
+  return 2 * weights + 2 * hessians + batch;
+}
+
+/** Of a device whose spare memory keeps activations: the libraries' own, and pieces that fit nothing. */
+const SPARE_BYTES = 512e6;
+const SPARE_SHARE = 0.25;
+
+/** What the work on a layer must find free before a device keeps activations, bytes. */
+export function roomForLayer(shape: LayerShape, seqLen: number): number {
+  return (1 + SPARE_SHARE) * layerBytes(shape, seqLen, true) + SPARE_BYTES;
+}
+
 /**
  * @param outputBytes size of the finished output, of which the work folder holds every layer once
  */
 export function footprint({ shape, layers, recipe }: RunSize, outputBytes: number): Footprint {
   const layer = 4 * layerElements(shape);
-  const hessians =
-    recipe.method === "magnitude"
-      ? 0
-      : 4 * (2 * shape.d ** 2 + (shape.heads * shape.headDim) ** 2 + shape.ffn ** 2);
-  const perBatch = windowsPerBatch({ seqLen: recipe.seqLen, ...shape });
-  const batch = 4 * perBatch * recipe.seqLen * (4 * shape.d + 3 * shape.ffn);
   const stream = 4 * recipe.samples * recipe.seqLen * shape.d;
   const calibrated = recipe.method !== "magnitude";
   const shared = recipe.rotation.kind === "every" || recipe.rotation.kind === "global";
@@ -114,7 +127,7 @@ export function footprint({ shape, layers, recipe }: RunSize, outputBytes: numbe
   // The first layer's stays where it is while OWL's pass goes through the layers.
   const streams = recipe.profile.kind === "owl" ? 3 : calibrated ? 2 : 0;
   return {
-    deviceMemory: 2 * layer + 2 * hessians + batch,
+    deviceMemory: layerBytes(shape, recipe.seqLen, calibrated),
     hostMemory: IDLE_BYTES + layer,
     largestTensor: 4 * Math.max(shape.ffn * shape.d, calibrated ? shape.ffn ** 2 : 0),
     workDisk:

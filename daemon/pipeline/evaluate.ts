@@ -18,7 +18,6 @@ import {
 } from "../model/index.ts";
 import {
   eachBatch,
-  eachStreamed,
   windowsPerBatch,
   writeStream,
   type StreamOptions,
@@ -27,6 +26,8 @@ import {
   type StreamWriter,
 } from "./activations.ts";
 import { propagate } from "./collect.ts";
+import { roomForLayer } from "./estimate.ts";
+import { eachStreamed, type StreamBatch } from "./streamPasses.ts";
 
 const SCRATCH: StreamOptions = { scratch: true };
 
@@ -62,7 +63,7 @@ export async function perplexity(
       const onBatch = (share: number) => {
         onProgress((i + share) / parts);
       };
-      const pass = { layer, index: i, context, signal, onProgress: onBatch };
+      const pass = { layer, index: i, context, signal, onProgress: onBatch, last: true };
       const source: StreamReader = stream;
       const path = join(folder, String((i + 1) % 2));
       const through = (target: StreamWriter) => propagate(source, target, pass);
@@ -124,8 +125,7 @@ async function score(
       ? Math.max(1, Math.floor(SCORED_ELEMENTS / (seqLen * d)))
       : windowsPerBatch({ seqLen, ...config.shape });
   let sum = 0;
-  const scoreBatch = async (values: Float32Array, from: number, count: number): Promise<void> => {
-    const x = tf.tensor3d(values, [count, seqLen, d]);
+  const scoreBatch = async ({ x, from, count }: StreamBatch): Promise<void> => {
     // Position t predicts token t + 1: the last position predicts nothing that is known.
     const hidden: tf.Tensor2D = tf.tidy(() =>
       tf.reshape(tf.slice(x, [0, 0, 0], [count, seqLen - 1, d]), [count * (seqLen - 1), d]),
@@ -135,11 +135,12 @@ async function score(
       targets.set(window.subarray(1), i * (seqLen - 1));
     });
     const losses = await tokenLosses(head, config, hidden, targets);
-    tf.dispose([x, hidden]);
+    hidden.dispose();
     sum += losses.reduce((a, b) => a + b, 0);
   };
   try {
-    await eachStreamed(stream, perBatch, signal, scoreBatch);
+    const leave = roomForLayer(config.shape, seqLen);
+    await eachStreamed(stream, { perBatch, signal, leave, last: true }, scoreBatch);
     return sum;
   } finally {
     head.dispose();

@@ -2,8 +2,8 @@
  * What a run tells while it goes: plain values, one listener, no back-channel. The command line prints them, the
  * daemon will put them on the wire.
  */
-import type { Fallback, LayerReport, PerplexityRow } from "../report.ts";
-import type { Objective, Stage } from "../vocabulary.ts";
+import type { CurvePoint, Fallback, LayerReport, PerplexityRow } from "../report.ts";
+import type { Stage } from "../vocabulary.ts";
 import type { Plan } from "./plan.ts";
 
 export { STAGES, type Stage } from "../vocabulary.ts";
@@ -23,15 +23,12 @@ export type RunEvent =
       /** Share of the whole run that is done, 0…1, never falling. */
       readonly fraction: number;
     }
-  | {
+  | ({
       readonly type: "step";
       /** First and last layer of the scope that shares the rotation being learned. */
       readonly layers: readonly [first: number, last: number];
-      readonly step: number;
       readonly steps: number;
-      readonly objective: Objective;
-      readonly loss: number;
-    }
+    } & CurvePoint)
   | { readonly type: "layer"; readonly report: LayerReport }
   | { readonly type: "fallback"; readonly fallback: Fallback }
   | { readonly type: "perplexity"; readonly row: PerplexityRow }

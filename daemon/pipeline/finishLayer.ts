@@ -3,8 +3,6 @@ import type * as tf from "@tensorflow/tfjs-core";
 import { rm } from "node:fs/promises";
 import {
   createLayerProblem,
-  disposeRotation,
-  identityRotation,
   measure,
   permuteMetric,
   type LayerFigures,
@@ -13,15 +11,13 @@ import {
   type Rotation,
 } from "../method/index.ts";
 import { disposeLayer, type DecoderLayer } from "../model/index.ts";
-import { releaseArrays } from "../checkpoint/index.ts";
 import type { LayerReport } from "../report.ts";
 import { ROLES } from "../vocabulary.ts";
 import { writeStream, type StreamReader } from "./activations.ts";
 import { propagate } from "./collect.ts";
 import { reorderedLayer } from "./denseLayer.ts";
-import { layerElements } from "./estimate.ts";
 import { writeHeatmapFile } from "./heatmapFile.ts";
-import { layerFile, type SelfTestStreams, type UnwrittenLayer } from "./layerFile.ts";
+import { LayerFileWriter, type SelfTestStreams } from "./layerFile.ts";
 import {
   cellsFor,
   matrixReports,
@@ -75,42 +71,50 @@ export async function finishLayer(
   const folded = reorderedLayer(dense, neurons);
   const metric = neurons ? permuteMetric(denseMetric, neurons) : denseMetric;
   const figures = await figuresOf(run, i, folded.matrices, metric, rotation);
-  await writeHeatmapFile(run, i, scope.first, { denseMetric, metric, rotation, neurons });
+  const facts = { denseMetric, metric, rotation, neurons };
+  const heatmap = await writeHeatmapFile(run, i, scope.first, facts);
   const taken = new PrunedPictures(metric, rotation, shape, cells);
   if (metric !== denseMetric && metric.method !== "magnitude") metric.down.dispose();
   learned.metrics.release(denseMetric);
   const rotated = rotatedLayer(run, folded, rotation, boundary.basis, i === scope.first);
   const rotatedStream = advance(model, boundary.selfTest.rotated, i, rotated);
-
-  const pruned = await pruneLayer(run, i, rotated, boundary.stream, {
-    note,
-    pruned: (role, before, after) => taken.take(role, before, after),
-  });
-  const pictures = taken.finish();
-
+  boundary.basis?.dispose();
   learned.metrics.used(i);
 
   // Never more than one layer is on its way to the disk.
   await boundary.settled;
-  const stream = await passOn(run, i, boundary.stream, pruned.layer);
+  const file = await LayerFileWriter.begin(run.work.layer(i));
+  let stream: StreamReader | null = null;
   try {
-    const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned.layer);
-    disposeLayer(pruned.layer);
+    const pruned = await pruneLayer(run, i, rotated, boundary.stream, {
+      note,
+      pruned: (role, before, after) => {
+        taken.take(role, before, after);
+      },
+      store: (spec, parts) => {
+        file.store(spec, parts);
+      },
+      written: () => file.written(),
+    }).finally(() => heatmap.written);
+    const pictures = await taken.finish();
+    stream = await passOn(run, i, boundary.stream, pruned);
+    const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned);
+    disposeLayer(pruned);
     const report = layerReport(run, i, { before, after: { figures, pictures } }, learned);
     const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
     const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
-    const file = await layerFile(pruned.stored, rotation, selfTest, { report, fallbacks });
+    await file.describe(rotation, selfTest, { report, fallbacks });
     const streams = { input: boundary.stream, output: stream };
     const settled = settle(run, i, file, streams, learned).then(() => {
       run.listener({ type: "layer", report });
     });
     // Its failure is told where it is waited for.
     settled.catch(() => undefined);
-    boundary.basis?.dispose();
     const basis = recipe.rotation.kind === "none" ? null : rotation.r1.clone();
     return { stream, basis, selfTest, settled };
   } catch (error) {
-    // Its file may still be on its way to the disk, which must not go on behind the run's lock.
+    // Files may still be on their way to the disk, which must not go on behind the run's lock.
+    await file.abort();
     await stream?.close();
     throw error;
   }
@@ -125,21 +129,22 @@ interface Streams {
 async function settle(
   run: Run,
   i: number,
-  file: UnwrittenLayer,
+  file: LayerFileWriter,
   { input, output }: Streams,
   learned: ScopeRotation,
 ): Promise<void> {
   try {
     await output?.durable;
-    await file.write(run.work.layer(i));
+    await file.finish();
+  } catch (error) {
+    await file.abort();
+    throw error;
   } finally {
     await input?.close();
   }
   // Only now: a run killed before this line begins layer i again, from its own stream and metric.
   await learned.metrics.drop(i);
   await rm(run.work.stream(i), { force: true });
-  // The layer as it was stored.
-  releaseArrays(2 * layerElements(run.model.config.shape));
 }
 
 async function describeBefore(
@@ -150,9 +155,7 @@ async function describeBefore(
   cells: number,
 ): Promise<LayerFacts["before"]> {
   const { shape } = run.model.config;
-  const identity = identityRotation(shape);
-  const figures = await figuresOf(run, index, matrices, metric, identity);
-  disposeRotation(identity);
+  const figures = await figuresOf(run, index, matrices, metric, null);
   const pictures = await picturesBefore(
     matrices,
     metric,
@@ -168,7 +171,7 @@ async function figuresOf(
   index: number,
   matrices: LayerMatrices,
   metric: LayerMetric,
-  rotation: Rotation,
+  rotation: Rotation | null,
 ): Promise<LayerFigures> {
   const { shape } = run.model.config;
   const problem = createLayerProblem(matrices, metric, shape, run.budget.layerPattern(index));
@@ -190,8 +193,9 @@ async function passOn(
   const onProgress = (share: number) => {
     progress.at(share);
   };
+  const pass = { layer, index: i, context, signal, onProgress, last: true, attentionStays: true };
   return writeStream(run.work.stream(i + 1), stream.shape, (target) =>
-    propagate(stream, target, { layer, index: i, context, signal, onProgress }),
+    propagate(stream, target, pass),
   );
 }
 

@@ -25,8 +25,9 @@ import {
   type Rotation,
 } from "../method/index.ts";
 import { inputNormName, postAttentionNormName, weightPlace } from "../model/index.ts";
-import { HEATMAPS, heatmapPath, numberedFile } from "../runFiles.ts";
+import { HEATMAPS, heatmapPath, keptPath, numberedFile } from "../runFiles.ts";
 import { INPUT_KINDS, ROLES } from "../vocabulary.ts";
+import { storedBytes } from "./rounding.ts";
 import type { Run } from "./run.ts";
 
 const rotationFile = (first: number): string => numberedFile("rotation", first, "safetensors");
@@ -40,13 +41,17 @@ export interface HeatmapFacts {
   readonly neurons: Int32Array | null;
 }
 
-/** To be written before the layer counts as finished. @param first layer of its scope */
+/**
+ * When it resolves the tensors have served: what they hold is here, and on its way to the disk.
+ * @param first layer of its scope
+ * @returns `written` settles when it is there, which must be before the layer counts as finished
+ */
 export async function writeHeatmapFile(
   run: Run,
   layer: number,
   first: number,
   { denseMetric, metric, rotation, neurons }: HeatmapFacts,
-): Promise<void> {
+): Promise<{ readonly written: Promise<void> }> {
   const { config, checkpoint } = run.model;
   const { shape } = config;
   const folder = join(run.work.path, HEATMAPS);
@@ -61,18 +66,24 @@ export async function writeHeatmapFile(
   ];
   disposeRotation(identity);
   if (neurons) tensors.push(vector("neurons", Float32Array.from(neurons)));
-  if (rotated) {
-    tensors.push(await floats("r2", "F32", rotation.r2));
-    if (layer === first) {
-      const path = join(folder, rotationFile(first));
-      await writeSafetensors(path, [await floats("r1", "F16", rotation.r1)]);
-    }
-  }
+  if (rotated) tensors.push(await floats("r2", "F32", rotation.r2));
+  const r1 = rotated && layer === first ? await floats("r1", "F16", rotation.r1) : null;
   const places = Object.fromEntries(ROLES.map((role) => [role, weightPlace(config, layer, role)]));
-  const facts = { shape, places, rotation: rotated ? rotationFile(first) : null };
-  await writeSafetensors(heatmapPath(run.work.path, layer), tensors, {
-    heatmap: JSON.stringify(facts),
-  });
+  const facts = {
+    shape,
+    places,
+    rotation: rotated ? rotationFile(first) : null,
+    dense: keptPath(checkpoint.root),
+  };
+  const write = async (): Promise<void> => {
+    if (r1) await writeSafetensors(join(folder, rotationFile(first)), [r1]);
+    const heatmap = JSON.stringify(facts);
+    await writeSafetensors(heatmapPath(run.work.path, layer), tensors, { heatmap });
+  };
+  const written = write();
+  // Its failure is told where it is waited for.
+  written.catch(() => undefined);
+  return { written };
 }
 
 /** Into the output, as they are. */
@@ -113,5 +124,5 @@ const floats = async (name: string, dtype: "F32" | "F16", t: tf.Tensor): Promise
   name,
   dtype,
   shape: t.shape,
-  data: encodeFloats(dtype, (await t.data<"float32">()).slice()),
+  data: await storedBytes(dtype, t.clone()),
 });

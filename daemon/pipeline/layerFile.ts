@@ -4,11 +4,11 @@
  */
 import type * as tf from "@tensorflow/tfjs-core";
 import {
+  GrowingFile,
   openCheckpoint,
-  writeSafetensors,
   type Checkpoint,
-  type TensorData,
   type TensorEntry,
+  type TensorSpec,
 } from "../checkpoint/index.ts";
 import type { Rotation } from "../method/index.ts";
 import type { Fallback, LayerReport } from "../report.ts";
@@ -34,27 +34,64 @@ const DENSE = "work.selftest.dense";
 const ROTATED = "work.selftest.rotated";
 const PRUNED = "work.selftest.pruned";
 
-/** A finished layer as it will be written; nothing of it is on the device any more. */
-export interface UnwrittenLayer {
-  write(path: string): Promise<void>;
-}
+/** JSON, as bytes. */
+const FINISHED = "work.finished";
 
-export async function layerFile(
-  outputs: readonly TensorData[],
-  rotation: Rotation,
-  streams: SelfTestStreams,
-  finished: FinishedLayer,
-): Promise<UnwrittenLayer> {
-  const work = [
-    ...(await rotationTensors(rotation)),
-    await floatTensor(DENSE, streams.dense),
-    await floatTensor(ROTATED, streams.rotated),
-    await floatTensor(PRUNED, streams.pruned),
-  ];
-  return {
-    write: (path) =>
-      writeSafetensors(path, [...outputs, ...work], { finished: JSON.stringify(finished) }),
-  };
+/**
+ * A layer file in the making: tensors reach the disk as they are made, and nothing of them is held. It appears under
+ * its name when it is finished.
+ */
+export class LayerFileWriter {
+  /** The writes so far, one after the other; a failed one is told by whoever waits next. */
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(private readonly file: GrowingFile) {}
+
+  static async begin(path: string): Promise<LayerFileWriter> {
+    return new LayerFileWriter(await GrowingFile.begin(path));
+  }
+
+  /** @param parts the tensor's bytes one below the other; may still be on their way from the device */
+  store(spec: TensorSpec, parts: readonly Promise<Uint8Array>[]): void {
+    this.#writing = this.#writing.then(async () => {
+      await this.file.append(spec, await Promise.all(parts));
+    });
+    this.#writing.catch(() => undefined);
+  }
+
+  /** Resolves when everything that was stored so far has left memory. */
+  async written(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** Adds what the run still needs of the layer; nothing of it is on the device any more then. */
+  async describe(
+    rotation: Rotation,
+    streams: SelfTestStreams,
+    finished: FinishedLayer,
+  ): Promise<void> {
+    const tensors = [
+      ...(await rotationTensors(rotation)),
+      await floatTensor(DENSE, streams.dense),
+      await floatTensor(ROTATED, streams.rotated),
+      await floatTensor(PRUNED, streams.pruned),
+    ];
+    for (const { data, ...spec } of tensors) this.store(spec, [Promise.resolve(data)]);
+    const report = Buffer.from(JSON.stringify(finished));
+    const shape = [report.byteLength];
+    this.store({ name: FINISHED, dtype: "U8", shape }, [Promise.resolve(report)]);
+  }
+
+  async finish(): Promise<void> {
+    await this.#writing;
+    await this.file.finish();
+  }
+
+  /** Gives up what is not finished. */
+  async abort(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+    await this.file.abort();
+  }
 }
 
 export interface LayerFile {
@@ -70,8 +107,8 @@ export interface LayerFile {
 /** @throws pipeline/corrupt-work and what reading a safetensors file may throw */
 export async function openLayerFile(path: string): Promise<LayerFile> {
   const file = await openCheckpoint(path);
-  const report = file.metadata.finished;
-  if (report === undefined) throw corruptWork(path, "its layer report is missing");
+  if (!file.tensors.has(FINISHED)) throw corruptWork(path, "its layer report is missing");
+  const report = Buffer.from(await file.readBytes(FINISHED)).toString();
   return {
     // Written by this version of the program (run.json says so) in one rename: not validated field by field.
     finished: JSON.parse(report) as FinishedLayer,

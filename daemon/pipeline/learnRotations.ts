@@ -14,6 +14,7 @@ import {
   type Phase,
   type Rotation,
 } from "../method/index.ts";
+import { omit } from "../omit.ts";
 import type { CurvePoint } from "../report.ts";
 import type { LayerShape } from "../vocabulary.ts";
 import { cancelled } from "./errors.ts";
@@ -133,12 +134,19 @@ async function learnShared(
 
 /** At most this many points of a loss curve are kept. */
 const CURVE_POINTS = 400;
+/** Every so many of them the entropy is computed beside another objective: about 2 % of a run's learning. */
+const ENTROPY_EVERY = 10;
 
 /** Options of learning calls that belong together: steps counted through, progress told, the curve kept. */
 function curveRecorder(run: Run, { first, end }: Scope) {
   const { recipe, listener, progress, signal } = run;
   const points: CurvePoint[] = [];
-  const every = Math.max(1, Math.ceil(recipe.steps / CURVE_POINTS));
+  const { steps } = recipe;
+  const every = Math.max(1, Math.ceil(steps / CURVE_POINTS));
+  const isKept = (step: number): boolean => (step - 1) % every === 0;
+  // Of the step alone, so that a resumed run computes the same; the first point and the last are among them.
+  const hasEntropy = (step: number): boolean =>
+    isKept(step) && ((step - 1) % (ENTROPY_EVERY * every) === 0 || step + every > steps);
   let before = 0;
   return {
     points,
@@ -150,12 +158,13 @@ function curveRecorder(run: Run, { first, end }: Scope) {
         phases,
         learningRate: recipe.learningRate,
         signal,
-        onStep({ step: own, objective, loss }) {
-          const step = offset + own;
-          const { steps } = recipe;
-          if ((step - 1) % every === 0) points.push({ step, objective, loss });
+        entropyAt: (own) => hasEntropy(offset + own),
+        onStep(report) {
+          const step = offset + report.step;
+          const point: CurvePoint = { ...omit(report, "steps"), step };
+          if (isKept(step)) points.push(point);
           progress.at(step / steps);
-          listener({ type: "step", layers: [first, end - 1], step, steps, objective, loss });
+          listener({ type: "step", layers: [first, end - 1], steps, ...point });
         },
       };
     },

@@ -57,27 +57,33 @@ export async function picturesBefore(
   const columns = columnWeights(metric, identity, shape);
   disposeRotation(identity);
   const pooling = new Pooling(cells);
-  const pictures: Partial<Record<Role, Picture>> = {};
-  for (const role of ROLES) {
+  // All is asked for before anything is waited for, so that a device has work while the host draws.
+  const pictures = ROLES.map(async (role) => {
     const s = importance(matrices[role], columns[INPUT_OF[role]]);
     const sample = sampledRows(s);
     const mask = selectLowest(sample, rowSelection(pattern, s.shape[1]));
-    pictures[role] = {
-      overview: await pooling.importance(s),
-      histogram: importanceHistogram(await sample.data<"float32">(), await mask.data<"bool">()),
-    };
-    tf.dispose([s, sample, mask]);
-  }
+    const picture = Promise.all([pooling.importance(s), histogramOf(sample, mask)]);
+    s.dispose();
+    const [overview, histogram] = await picture;
+    return [role, { overview, histogram }] as const;
+  });
   pooling.dispose();
   tf.dispose(Object.values(columns));
-  return pictures as Record<Role, Picture>;
+  return Object.fromEntries(await Promise.all(pictures)) as Record<Role, Picture>;
+}
+
+/** Takes both tensors over; see {@link importanceHistogram}. */
+async function histogramOf(sample: tf.Tensor2D, pruned: tf.Tensor2D): Promise<Histogram> {
+  const [importances, marks] = await Promise.all([sample.data<"float32">(), pruned.data()]);
+  tf.dispose([sample, pruned]);
+  return importanceHistogram(importances, marks);
 }
 
 /** Pictures of a rotated layer, taken of each matrix as it is pruned; pruned is what the method really deleted. */
 export class PrunedPictures {
   readonly #columns: ReturnType<typeof columnWeights>;
   readonly #pooling: Pooling;
-  readonly #taken: Partial<Record<Role, PrunedPicture>> = {};
+  readonly #taken = new Map<Role, Promise<PrunedPicture>>();
 
   constructor(metric: LayerMetric, rotation: Rotation, shape: LayerShape, cells: number) {
     this.#columns = columnWeights(metric, rotation, shape);
@@ -85,33 +91,40 @@ export class PrunedPictures {
   }
 
   /**
+   * Asks the device for it, and does not wait: the matrices are not needed any more.
    * @param rotated `[out, in]`, not pruned
    * @param stored as the output holds it
    */
-  async take(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): Promise<void> {
-    const s = importance(rotated, this.#columns[INPUT_OF[role]]);
-    const sample = sampledRows(s);
-    const overview = await this.#pooling.importance(s);
-    s.dispose();
-    const zeros = tf.tidy(() => tf.cast<tf.Tensor2D>(tf.equal(stored, 0), "float32"));
-    const sampledZeros = sampledRows(zeros);
-    this.#taken[role] = {
-      overview,
-      histogram: importanceHistogram(
-        await sample.data<"float32">(),
-        await sampledZeros.data<"float32">(),
-      ),
-      mask: await this.#pooling.mask(zeros),
-      zeros: await count(zeros),
-    };
-    tf.dispose([sample, zeros, sampledZeros]);
+  take(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): void {
+    const picture = this.#picture(role, rotated, stored);
+    // Its failure is told by `finish`.
+    picture.catch(() => undefined);
+    this.#taken.set(role, picture);
   }
 
-  /** Frees what taking pictures needed. */
-  finish(): Record<Role, PrunedPicture> {
+  /** What was taken; frees what taking pictures needed. */
+  async finish(): Promise<Record<Role, PrunedPicture>> {
+    const taken = [...this.#taken].map(async ([role, picture]) => [role, await picture] as const);
     this.#pooling.dispose();
     tf.dispose(Object.values(this.#columns));
-    return this.#taken as Record<Role, PrunedPicture>;
+    return Object.fromEntries(await Promise.all(taken)) as Record<Role, PrunedPicture>;
+  }
+
+  async #picture(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): Promise<PrunedPicture> {
+    const s = importance(rotated, this.#columns[INPUT_OF[role]]);
+    const sample = sampledRows(s);
+    const drawn = this.#pooling.importance(s);
+    s.dispose();
+    const ones = tf.tidy(() => tf.cast<tf.Tensor2D>(tf.equal(stored, 0), "float32"));
+    const asked = Promise.all([
+      drawn,
+      histogramOf(sample, sampledRows(ones)),
+      this.#pooling.mask(ones),
+      count(ones),
+    ]);
+    ones.dispose();
+    const [overview, histogram, mask, zeros] = await asked;
+    return { overview, histogram, mask, zeros };
   }
 }
 

@@ -118,7 +118,7 @@ async function passThrough(
     progress.at((index + share) / layers);
   };
   try {
-    await propagate(stream, target, { layer, index, context, signal, onProgress }, see);
+    await propagate(stream, target, { layer, index, context, signal, onProgress, last: true }, see);
     const norms: Partial<Record<InputKind, Float64Array>> = {};
     for (const kind of INPUT_KINDS) {
       const sums = (await squares.get(kind)?.data<"float32">()) ?? new Float32Array();

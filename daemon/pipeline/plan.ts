@@ -14,6 +14,17 @@ export interface PlannedTensor {
   readonly zeros: number;
 }
 
+/** What the run would need more of than there is: it refuses to begin. */
+export interface Shortage {
+  /** Of the error that the run would begin and end with. */
+  readonly code: string;
+  /** Bytes. */
+  readonly needed: number;
+  readonly available: number;
+  /** For people; says what to do. */
+  readonly message: string;
+}
+
 export interface Plan {
   readonly checkpoint: string;
   readonly output: string;
@@ -38,6 +49,8 @@ export interface Plan {
   readonly flops: number;
   /** Seconds, from the operations and a short measured matrix product on the chosen device; `null` before one is open. */
   readonly seconds: number | null;
+  /** Empty where the run can begin, and before a device is open. */
+  readonly shortages: readonly Shortage[];
   /** Remarks for the person: what the output is and is not (N:M runtimes, tied head untied, …). */
   readonly notes: readonly string[];
 }

@@ -6,13 +6,15 @@ import { totalmem } from "node:os";
 import type { Checkpoint, ShardPlan } from "../checkpoint/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
+import type { DenoiseError } from "../errors.ts";
+import { inWords, type Words } from "../wording.ts";
 import { workPath } from "../runFiles.ts";
 import { planOutput } from "./commit.ts";
 import { notEnoughDisk, notEnoughMemory } from "./errors.ts";
 import { footprint, forwardFlops, layerWork } from "./estimate.ts";
 import type { PruneOptions } from "./options.ts";
 import { boundaryLayers, planTensors } from "./outputPlan.ts";
-import type { Plan, PlannedTensor } from "./plan.ts";
+import type { Plan, PlannedTensor, Shortage } from "./plan.ts";
 import { plannedBudget } from "./profile.ts";
 import { DEFAULTS } from "./recipe.ts";
 
@@ -57,28 +59,58 @@ export async function makePlan(
     freeDisk: await freeDisk(out),
     flops: layers * perLayer + 2 * layers * forwardFlops(shape, 1, 64),
     seconds: null,
+    shortages: [],
     notes: [...notes, ...planNotes(model, recipe, tensors)],
   };
   return { plan, shards };
 }
 
+interface Limits {
+  readonly maxTensorBytes: number;
+  readonly maxTotalBytes: number;
+}
+
+interface Lack {
+  readonly needed: number;
+  readonly available: number;
+  readonly error: DenoiseError;
+}
+
 /** @throws pipeline/not-enough-disk, pipeline/not-enough-memory */
-export function refuseImpossible(
-  plan: Plan,
-  device: { readonly maxTensorBytes: number; readonly maxTotalBytes: number },
-): void {
-  const disk = plan.workDisk + plan.outputDisk;
-  if (disk > plan.freeDisk) throw notEnoughDisk(dirname(plan.output), disk, plan.freeDisk);
-  if (plan.deviceMemory > device.maxTotalBytes) {
-    throw notEnoughMemory("memory on this device", plan.deviceMemory, device.maxTotalBytes);
-  }
-  const memory = plan.deviceMemory + plan.hostMemory;
-  const available = availableMemory();
-  if (memory > available) throw notEnoughMemory("memory", memory, available);
-  if (plan.largestTensor > device.maxTensorBytes) {
-    const what = "memory in one piece on this device";
-    throw notEnoughMemory(what, plan.largestTensor, device.maxTensorBytes);
-  }
+export function refuseImpossible(plan: Plan, device: Limits): void {
+  const [first] = lacks(plan, device);
+  if (first) throw first.error;
+}
+
+/** All that {@link refuseImpossible} would refuse, told instead. */
+export const shortages = (plan: Plan, device: Limits, words: Words): Shortage[] =>
+  lacks(plan, device).map(({ needed, available, error: { code, text } }) => ({
+    ...{ code, needed, available, message: inWords(text, words) },
+  }));
+
+function lacks(plan: Plan, device: Limits): Lack[] {
+  const lack = (
+    needed: number,
+    available: number,
+    failure: (needed: number, available: number) => DenoiseError,
+  ): Lack[] =>
+    needed > available ? [{ needed, available, error: failure(needed, available) }] : [];
+  const memory =
+    (what: string) =>
+    (needed: number, available: number): DenoiseError =>
+      notEnoughMemory(what, needed, available);
+  return [
+    ...lack(plan.workDisk + plan.outputDisk, plan.freeDisk, (needed, free) =>
+      notEnoughDisk(dirname(plan.output), needed, free),
+    ),
+    ...lack(plan.deviceMemory, device.maxTotalBytes, memory("memory on this device")),
+    ...lack(plan.deviceMemory + plan.hostMemory, availableMemory(), memory("memory")),
+    ...lack(
+      plan.largestTensor,
+      device.maxTensorBytes,
+      memory("memory in one piece on this device"),
+    ),
+  ];
 }
 
 /** The machine's memory, or what a container leaves of it. */
@@ -130,7 +162,7 @@ function planNotes(model: Model, recipe: Recipe, tensors: readonly PlannedTensor
     const added = tensors.filter((t) => t.fate === "added").length;
     notes.push(
       `${boundaries} boundary matrices are added (${added} new tensors): transformers loads the output with ` +
-        "trust_remote_code=True. --rotation global needs none of this.",
+        "trust_remote_code=True. A global rotation needs none of this.",
     );
   }
   return notes;

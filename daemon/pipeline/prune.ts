@@ -7,6 +7,7 @@ import { assertOutputAllowed, openCheckpoint } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
 import { openModel } from "../model/index.ts";
 import { workPath } from "../runFiles.ts";
+import type { Words } from "../wording.ts";
 import { cancelled } from "./errors.ts";
 import { silent, type RunListener } from "./events.ts";
 import { finishedOutput } from "./finishedOutput.ts";
@@ -16,27 +17,32 @@ import type { PruneOptions } from "./options.ts";
 import { boundaryLayers } from "./outputPlan.ts";
 import { keepOwnFiles } from "./ownFiles.ts";
 import type { Plan } from "./plan.ts";
-import { makePlan, refuseImpossible } from "./planning.ts";
+import { makePlan, refuseImpossible, shortages } from "./planning.ts";
 import { resolveRecipe } from "./recipe.ts";
 import type { Run } from "./run.ts";
 import { runPlanned, type PruneResult } from "./runPlanned.ts";
 import { speedOf } from "./speed.ts";
 import { hasRun } from "./workFolder.ts";
 
-/** The plan alone: nothing is written. @throws as {@link prune} does before its work */
-export function planPrune(options: PruneOptions, signal: AbortSignal): Promise<Plan> {
+/**
+ * The plan alone: nothing is written. What disk or memory is short of stands in it.
+ *
+ * @param words of whom it is told to
+ * @throws as {@link prune} does before its work, but for shortages
+ */
+export function planPrune(options: PruneOptions, signal: AbortSignal, words: Words): Promise<Plan> {
   return withModel(options.checkpoint, signal, async (model) => {
     const { root, notes: oddities } = model.checkpoint;
     const { recipe, notes } = resolveRecipe(options, model);
     const out = await assertOutputAllowed(options.out, root);
     const { plan } = await makePlan(options, out, model, recipe, [...notes, ...oddities]);
-    const seconds = await withDevice(options.device, silent, async (backend) => {
-      refuseImpossible(plan, backend);
-      return plan.flops / (await speedOf());
-    });
+    const found = await withDevice(options.device, silent, async (backend) => ({
+      shortages: shortages(plan, backend, words),
+      seconds: plan.flops / (await speedOf()),
+    }));
     // Last: it takes longest.
     await readInputs(options, model, recipe, signal, options.calibration?.length === 0);
-    return { ...plan, seconds };
+    return { ...plan, ...found };
   });
 }
 

@@ -3,13 +3,8 @@
  * and round to what will be stored. What it returns is what the output holds.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { exactProduct } from "../backend/index.ts";
-import {
-  encodeRounding,
-  expectArray,
-  type TensorData,
-  type WeightDType,
-} from "../checkpoint/index.ts";
+import { exactProduct, hasOwnMemory } from "../backend/index.ts";
+import type { TensorSpec } from "../checkpoint/index.ts";
 import {
   dampedFactor,
   foldedMatrix,
@@ -34,6 +29,7 @@ import { INPUT_OF, matrixShape, PRUNE_GROUPS, ROLES, type Role } from "../vocabu
 import type { StreamReader } from "./activations.ts";
 import { collectHessians } from "./collect.ts";
 import { turnedBiases } from "./outputPlan.ts";
+import { rounded } from "./rounding.ts";
 import type { Run } from "./run.ts";
 
 /**
@@ -85,21 +81,20 @@ function changeOfBasis(r1: tf.Tensor2D, basis: tf.Tensor2D | null): tf.Tensor2D 
   return basis ? exactProduct(r1, basis, true, false) : tf.transpose(r1);
 }
 
-export interface PrunedLayer {
-  /** As the output stores it, for the stream to the next layer; disposed by the caller. */
-  readonly layer: DecoderLayer;
-  readonly stored: readonly TensorData[];
-}
-
 export interface PruneWatcher {
   note(fallback: Fallback): void;
   /** Sees each matrix before and after, as it is pruned; must not dispose them. */
-  pruned(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): Promise<void>;
+  pruned(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): void;
+  /** Takes what the file will hold of a tensor, which may still be on its way from the device. */
+  store(spec: TensorSpec, parts: readonly Promise<Uint8Array>[]): void;
+  /** Resolves when what was stored so far has left memory. */
+  written(): Promise<void>;
 }
 
 /**
  * @param rotated as {@link rotatedLayer} gives it; taken over, each matrix is freed when its successor is there
  * @param stream enters the layer; null for magnitude
+ * @returns the layer as the output stores it, for the stream to the next; disposed by the caller
  */
 export async function pruneLayer(
   run: Run,
@@ -107,22 +102,14 @@ export async function pruneLayer(
   rotated: DecoderLayer,
   stream: StreamReader | null,
   watcher: PruneWatcher,
-): Promise<PrunedLayer> {
+): Promise<DecoderLayer> {
   const { progress } = run;
-  const stored: TensorData[] = [];
-  const encoded = new Map<Role, Uint8Array>();
-  /** Takes `t` over and gives back what will be stored of it, in `bytes` for the file and as a tensor. */
-  const rounded = async <T extends tf.Tensor>(dtype: WeightDType, t: T) => {
-    expectArray(4 * t.size);
-    const values = await t.data<"float32">();
-    t.dispose();
-    const bytes = encodeRounding(dtype, values);
-    return { bytes, tensor: tf.tensor(values, t.shape) as T };
-  };
+  const storeMatrix = matrixStore(run, index, watcher);
+  /** Takes `t` over and gives back what will be stored of it. */
   const store = async <T extends tf.Tensor>(name: string, t: T): Promise<T> => {
     const dtype = run.dtypeOf(name);
     const { bytes, tensor } = await rounded(dtype, t);
-    stored.push({ name, dtype, shape: t.shape, data: bytes });
+    watcher.store({ name, dtype, shape: tensor.shape }, [bytes]);
     return tensor;
   };
 
@@ -153,6 +140,7 @@ export async function pruneLayer(
       index,
       context: run.context,
       signal: run.signal,
+      attentionStays: kind !== "qkv",
       onProgress: (share: number) => {
         progress.at((g + share * 0.9) / PRUNE_GROUPS.length);
       },
@@ -163,33 +151,40 @@ export async function pruneLayer(
       const before = matrices[role];
       const { name } = weightPlace(run.model.config, index, role);
       const pruned = pruneMatrix(run, index, role, before, prepared);
+      // Down's is the largest tensor of all: gone before anything is made of what was pruned.
+      if (role === group.at(-1)) tf.dispose([prepared.hessian, prepared.damped?.factor]);
       const { bytes, tensor } = await rounded(run.dtypeOf(name), pruned);
-      encoded.set(role, bytes);
-      await watcher.pruned(role, before, tensor);
+      storeMatrix(role, bytes);
+      watcher.pruned(role, before, tensor);
       before.dispose();
       matrices[role] = tensor;
+      // Where device and host share their memory, what runs ahead of the disk is only more of it.
+      if (!hasOwnMemory()) await watcher.written();
     }
-    prepared.hessian?.dispose();
-    prepared.damped?.factor.dispose();
   }
-  stored.push(...storedTensors(run, index, encoded));
-  return { layer, stored };
+  return layer;
 }
 
-/** The layer's matrices as the checkpoint lays them out: roles that share a tensor one below the other. */
-function storedTensors(
+/** Stores matrices as the checkpoint lays them out: roles that share a tensor one below the other. */
+function matrixStore(
   run: Run,
   index: number,
-  encoded: ReadonlyMap<Role, Uint8Array>,
-): TensorData[] {
+  watcher: PruneWatcher,
+): (role: Role, bytes: Promise<Uint8Array>) => void {
   const { config } = run.model;
-  return storedMatrices(config, index).map(({ name, roles }) => {
-    const parts = roles.map((role) => encoded.get(role) ?? new Uint8Array());
-    const rows = roles.reduce((sum, role) => sum + matrixShape(role, config.shape)[0], 0);
-    const columns = matrixShape(roles[0] ?? "q", config.shape)[1];
-    const data = parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
-    return { name, dtype: run.dtypeOf(name), shape: [rows, columns], data };
-  });
+  const tensors = storedMatrices(config, index);
+  const waiting = new Map<Role, Promise<Uint8Array>>();
+  return (role, bytes) => {
+    waiting.set(role, bytes);
+    const tensor = tensors.find(({ roles }) => roles.includes(role));
+    const parts = tensor?.roles.flatMap((part) => waiting.get(part) ?? []);
+    if (!tensor || parts?.length !== tensor.roles.length) return;
+    for (const part of tensor.roles) waiting.delete(part);
+    const rows = tensor.roles.reduce((sum, part) => sum + matrixShape(part, config.shape)[0], 0);
+    const columns = matrixShape(role, config.shape)[1];
+    const { name } = tensor;
+    watcher.store({ name, dtype: run.dtypeOf(name), shape: [rows, columns] }, parts);
+  };
 }
 
 /** What the matrices of one group share: the Hessian of their input, for SparseGPT factorised instead. */

@@ -5,6 +5,7 @@ import { assertPatternFits, defaultLearningRate } from "../method/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Recipe, RotationScope, SparsityProfile } from "../report.ts";
 import { patternName, type Objective, type Pattern, type PruneMethod } from "../vocabulary.ts";
+import { option, text, type OptionName } from "../wording.ts";
 import { alreadyRotated, badOption, badProfile, noCalibration } from "./errors.ts";
 import type { PruneOptions } from "./options.ts";
 import { readProfileFile } from "./profileFile.ts";
@@ -95,18 +96,17 @@ function resolveProfile(
   const choice = options.sparsityProfile ?? { kind: "uniform" };
   const pattern = options.pattern ?? DEFAULTS.pattern;
   if (choice.kind === "uniform") return { pattern, profile: choice, note: null };
-  const flag = "--sparsity-profile";
   if (pattern.kind === "nm" && (choice.kind === "owl" || options.pattern)) {
     throw badOption(
-      flag,
-      `with ${patternName(pattern)} every group of every layer gives the same, so there is nothing to spread; ` +
-        "ask for a share such as --sparsity 50%",
+      "sparsityProfile",
+      text`with ${patternName(pattern)} every group of every layer gives the same, so there is nothing to spread;
+        ask for a share such as ${option("sparsity", "50%")}`,
     );
   }
   if (choice.kind === "owl") {
     if (method === "magnitude") {
       throw badOption(
-        flag,
+        "sparsityProfile",
         "owl looks at activations, magnitude does not; take wanda or sparsegpt",
       );
     }
@@ -117,7 +117,7 @@ function resolveProfile(
   if (pattern.kind === "unstructured" && Math.abs(mean - pattern.share) > MEAN_TOLERANCE) {
     throw badProfile(
       choice.path,
-      `deletes ${percent(mean)} in the mean, but --sparsity asks for ${patternName(pattern)}`,
+      text`deletes ${percent(mean)} in the mean, but ${option("sparsity")} asks for ${patternName(pattern)}`,
     );
   }
   const share = pattern.kind === "unstructured" ? pattern.share : mean;
@@ -134,31 +134,30 @@ const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 function resolveScope(scope: RotationScope, layers: number): RotationScope {
   if (scope.kind !== "every") return scope;
   if (!Number.isInteger(scope.layers) || scope.layers < 1) {
-    throw badOption("--rotation", `every:K needs a whole number of layers K ≥ 1`);
+    throw badOption("rotation", `every:K needs a whole number of layers K ≥ 1`);
   }
   if (scope.layers === 1) return { kind: "layer" };
   return scope.layers >= layers ? { kind: "global" } : scope;
 }
 
 function checkRanges(r: Recipe): void {
-  const whole = (option: string, value: number, least: number) => {
+  const whole = (name: OptionName, value: number, least: number) => {
     if (!Number.isSafeInteger(value) || value < least) {
-      throw badOption(option, `${value} is not a whole number of at least ${least}`);
+      throw badOption(name, `${value} is not a whole number of at least ${least}`);
     }
   };
-  whole("--steps", r.steps, 0);
-  whole("--block-size", r.blockSize, 1);
-  whole("--samples", r.samples, 1);
-  whole("--seq-len", r.seqLen, 2);
-  whole("--seed", r.seed, 0);
-  if (!(r.learningRate > 0))
-    throw badOption("--learning-rate", `${r.learningRate} is not positive`);
+  whole("steps", r.steps, 0);
+  whole("blockSize", r.blockSize, 1);
+  whole("samples", r.samples, 1);
+  whole("seqLen", r.seqLen, 2);
+  whole("seed", r.seed, 0);
+  if (!(r.learningRate > 0)) throw badOption("learningRate", `${r.learningRate} is not positive`);
   if (!(r.damping > 0 && r.damping <= 1)) {
-    throw badOption("--damping", `${r.damping} is not above 0 and at most 1`);
+    throw badOption("damping", `${r.damping} is not above 0 and at most 1`);
   }
   if (r.pattern.kind === "nm" && r.blockSize < r.pattern.of) {
     const group = `${r.pattern.keep}:${r.pattern.of}`;
-    throw badOption("--block-size", `${r.blockSize} columns hold no group of ${group}`);
+    throw badOption("blockSize", `${r.blockSize} columns hold no group of ${group}`);
   }
 }
 

@@ -3,6 +3,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import {
   encodeFloats,
+  expectArray,
   openCheckpoint,
   writeSafetensors,
   type Checkpoint,
@@ -23,7 +24,14 @@ export interface SavedRotation {
 }
 
 const learningSchema = z.object({
-  curve: z.array(z.object({ step: z.number(), objective: z.enum(OBJECTIVES), loss: z.number() })),
+  curve: z.array(
+    z.object({
+      step: z.number(),
+      objective: z.enum(OBJECTIVES),
+      loss: z.number(),
+      entropy: z.number().optional(),
+    }),
+  ),
   fallbacks: z.array(
     z.object({ layer: z.number(), role: z.enum([...ROLES, "rotation"]), what: z.string() }),
   ),
@@ -78,6 +86,7 @@ export async function readRotation(file: Checkpoint): Promise<Rotation> {
 }
 
 export async function floatTensor(name: string, t: tf.Tensor): Promise<TensorData> {
+  expectArray(4 * t.size);
   return {
     name,
     dtype: "F32",

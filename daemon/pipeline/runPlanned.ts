@@ -107,7 +107,7 @@ export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
     throw error;
   } finally {
     disposeContext(context);
-    dense.dispose();
+    await dense.dispose();
   }
 }
 

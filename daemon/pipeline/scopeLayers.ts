@@ -1,5 +1,10 @@
 /** The layers of a scope as rotation problems, loaded when they are asked for, kept if they are small. */
-import { createLayerProblem, permuteMetric, type LayerProblem } from "../method/index.ts";
+import {
+  createLayerProblem,
+  gpusForRotation,
+  permuteMetric,
+  type LayerProblem,
+} from "../method/index.ts";
 import { disposeLayer } from "../model/index.ts";
 import { reorderedLayer } from "./denseLayer.ts";
 import { layerElements } from "./estimate.ts";
@@ -43,7 +48,10 @@ export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore
       const layer = reorderedLayer(await (own ? dense.borrow(at) : dense.take(at)), neurons);
       const stored = await metrics.load(at);
       const metric = neurons ? permuteMetric(stored, neurons) : stored;
-      const problem = createLayerProblem(layer.matrices, metric, shape, budget.layerPattern(at));
+      // Weights that are loaded for a step alone would cost more to move than is gained.
+      const gpus = own ? gpusForRotation(shape, metric.method) : 1;
+      const pattern = budget.layerPattern(at);
+      const problem = createLayerProblem(layer.matrices, metric, shape, pattern, gpus);
       owned.set(problem, () => {
         problem.dispose();
         if (metric !== stored && metric.method !== "magnitude") metric.down.dispose();

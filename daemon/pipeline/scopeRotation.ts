@@ -97,11 +97,12 @@ async function collectMetrics(
       if (i < end - 1) {
         // Inside a scope the next layer sees this one's dense output.
         const source = stream;
+        const last = source !== input.stream;
         const path = run.work.scratch(`dense-${i % 2}.f32`);
         stream = await writeStream(
           path,
           source.shape,
-          (target) => propagate(source, target, pass),
+          (target) => propagate(source, target, { ...pass, last }),
           { scratch: true },
         );
         if (source !== input.stream) await source.close();

@@ -30,6 +30,8 @@ export interface ErrorData {
   /** Stable identifier such as `checkpoint/truncated`; match on this, show the message. */
   readonly code: string;
   readonly kind: ErrorKind;
+  /** The recipe's option that it is about, such as `seqLen`, where it is about one. */
+  readonly option?: string;
 }
 
 /** An error as a value: of a job that failed. */

@@ -9,7 +9,7 @@ import type {
   MatrixReport,
   PerplexityRow,
 } from "../report.ts";
-import type { JobState, Objective, Role, Stage } from "../vocabulary.ts";
+import type { JobState, Role, Stage } from "../vocabulary.ts";
 import type { ErrorInfo } from "./errors.ts";
 import type { IndexRange, Tile } from "./checkpoints.ts";
 import { notificationType, requestType, type WorkDone } from "./message.ts";
@@ -107,14 +107,10 @@ export interface LayerSummary {
 }
 
 /** One step of the rotation being learned. */
-export interface StepPoint {
+export interface StepPoint extends CurvePoint {
   /** First and last layer that share this rotation. */
   readonly layers: readonly [first: number, last: number];
-  readonly step: number;
   readonly steps: number;
-  /** What `loss` is: the entropy in nats, or the pruned mass. */
-  readonly objective: Objective;
-  readonly loss: number;
 }
 
 export interface JobDetail {

@@ -8,6 +8,15 @@ export interface InitializationOptions {
   readonly token: string;
 }
 
+/**
+ * `settings` of LSP's `workspace/didChangeConfiguration`, for what is started from then on. They are of the machine and
+ * its user: of several clients the one that spoke last counts.
+ */
+export interface DaemonSettings {
+  /** As `DENOISE_ROTATOR_CUDA`: folder that is searched first for CUDA, or `off`; empty: what that variable says. */
+  readonly cuda?: string;
+}
+
 export interface DaemonStatus {
   readonly version: string;
   readonly pid: number;
@@ -24,11 +33,17 @@ export interface DaemonStatus {
 }
 export const STATUS = requestType<Record<string, never>, DaemonStatus>("status");
 
+export interface RetireParams {
+  /** How the newer one is started: its script and a Node.js, absolute paths. */
+  readonly successor?: { readonly entry: string; readonly node: string };
+}
+
 /**
  * Asks the daemon to make room for a newer one. Idle, it answers `retired: true`, closes all connections and exits;
- * with jobs queued or running it answers false and stays.
+ * with jobs queued or running it answers false and stays. Where its own files are deleted meanwhile, it ends behind the
+ * running job, starts the successor, and that one goes on with the queue.
  */
-export const RETIRE = requestType<Record<string, never>, { readonly retired: boolean }>("retire");
+export const RETIRE = requestType<RetireParams, { readonly retired: boolean }>("retire");
 
 export interface DevicesParams {
   /** Look again instead of answering from the last look. */

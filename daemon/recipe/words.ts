@@ -20,9 +20,6 @@ export const DEVICE_WORDS = {
   wasm: "wasm",
 } as const satisfies { [D in DeviceRequest]: D };
 
-/** What follows `cuda:`, the numbers of one or more GPUs. */
-export const GPU_NUMBERS = /^\d{1,2}(,\d{1,2})*$/;
-
 /** Any other word than these two names a file. */
 export const profileOf = (word: string): ProfileChoice =>
   word === "uniform" || word === "owl" ? { kind: word } : { kind: "file", path: word };

@@ -1,5 +1,6 @@
 /** Looking into checkpoints, planning, and the daemon itself. */
 import type { Connection } from "vscode-languageserver";
+import { z } from "zod";
 import { isFloatDType, tensorStatistics } from "../checkpoint/index.ts";
 import { INSPECT, STATISTICS, TILE } from "../protocol/checkpoints.ts";
 import { MATRIX_TILE } from "../protocol/jobs.ts";
@@ -10,23 +11,30 @@ import { inspect, readMatrixTile, readTile, valueHistogram } from "../tiles/inde
 import type { Context } from "./context.ts";
 import * as params from "./params.ts";
 import { handle, type Call } from "./requests.ts";
-import { withNotes } from "./words.ts";
 
 export function handleCheckpoints(connection: Connection, context: Context): void {
   const { helper, checkpoints, jobs } = context;
 
   handle(connection, STATUS, params.none, () => context.status());
-  handle(connection, RETIRE, params.none, () => ({ retired: context.retire() }));
+  handle(connection, RETIRE, params.retire, ({ successor }) => ({
+    retired: context.retire(successor ?? null),
+  }));
   handle(connection, DEVICES, params.devices, async ({ refresh }, { signal }) => ({
     devices: await context.devices(refresh ?? false, signal),
   }));
+
+  connection.onDidChangeConfiguration(({ settings }) => {
+    const parsed = params.settings.safeParse(settings);
+    if (parsed.success) context.configure(parsed.data);
+    else console.error(`Settings of a client are not taken: ${z.prettifyError(parsed.error)}`);
+  });
 
   handle(connection, READ_RECIPE, params.recipeSource, async (source) => ({
     recipe: await readRecipe(source),
   }));
   handle(connection, PLAN, params.plan, (source, call) =>
     withProgress(call, "Planning", async () =>
-      withNotes(await helper.ask("plan", pruneOptions(await readRecipe(source)), call.signal)),
+      helper.ask("plan", pruneOptions(await readRecipe(source)), call.signal),
     ),
   );
 

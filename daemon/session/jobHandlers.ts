@@ -1,7 +1,7 @@
 /** Starting, following and ending jobs. */
 import type { Connection } from "vscode-languageserver";
 import type { Socket } from "node:net";
-import { cancelled, errorOf, type JobWatcher } from "../jobs/index.ts";
+import { cancelled, received, type JobWatcher } from "../jobs/index.ts";
 import {
   ATTACH,
   CANCEL,
@@ -26,7 +26,6 @@ import { readRecipe } from "../recipe/index.ts";
 import type { Context } from "./context.ts";
 import * as params from "./params.ts";
 import { handle, type Call } from "./requests.ts";
-import { detailWords, jobWords, updateWords } from "./words.ts";
 
 /** A client that does not read: it is let go before what waits for it fills the memory, and may attach again. */
 const MOST_WAITING_BYTES = 64 * 2 ** 20;
@@ -40,7 +39,7 @@ export function handleJobs(connection: Connection, socket: Socket, { jobs }: Con
   };
   const watcher: JobWatcher = {
     changed: (job) => {
-      notify(JOB_CHANGED, { job: jobWords(job) });
+      notify(JOB_CHANGED, { job });
     },
     removed: (id) => {
       notify(JOB_REMOVED, { id });
@@ -49,17 +48,17 @@ export function handleJobs(connection: Connection, socket: Socket, { jobs }: Con
       notify(JOB_PROGRESS, { id, revision, progress });
     },
     updates: (id, updates) => {
-      notify(JOB_UPDATES, { id, updates: updates.map(updateWords) });
+      notify(JOB_UPDATES, { id, updates });
     },
   };
 
   handle(connection, ATTACH, params.none, () => {
     unwatch ??= jobs.watch(watcher);
-    return { jobs: jobs.list().map(jobWords) };
+    return { jobs: jobs.list() };
   });
 
   const maybeWait = (job: JobInfo, wait: boolean | undefined, call: Call) =>
-    wait ? waitFor(job, call) : jobWords(job);
+    wait ? waitFor(job, call) : job;
   handle(connection, PRUNE, params.prune, async ({ wait, resume, ...source }, call) => {
     const recipe = await readRecipe(source);
     return maybeWait(await jobs.start({ kind: "prune", recipe }, resume), wait, call);
@@ -71,12 +70,12 @@ export function handleJobs(connection: Connection, socket: Socket, { jobs }: Con
   handle(connection, RESUME, params.resume, ({ id, wait }, call) =>
     maybeWait(jobs.resume(id), wait, call),
   );
-  handle(connection, CANCEL, params.job, async ({ id }) => jobWords(await jobs.cancel(id)));
+  handle(connection, CANCEL, params.job, ({ id }) => jobs.cancel(id));
   handle(connection, REMOVE, params.remove, async ({ id, deleteWork }) => {
     await jobs.remove(id, deleteWork ?? false);
     return {};
   });
-  handle(connection, DETAIL, params.job, ({ id }) => detailWords(jobs.detail(id)));
+  handle(connection, DETAIL, params.job, ({ id }) => jobs.detail(id));
   handle(connection, LAYER, params.layer, ({ id, layer }) => jobs.layer(id, layer));
   handle(connection, MATRIX, params.matrix, async ({ id, layer, role }) => {
     return (await jobs.layer(id, layer)).matrices[role];
@@ -99,7 +98,7 @@ export function handleJobs(connection: Connection, socket: Socket, { jobs }: Con
     try {
       const job = await jobs.ended(id);
       if (job.state === "done") return job;
-      throw job.error ? errorOf(job.error) : cancelled();
+      throw job.error ? received({ ...job.error, text: job.error.message }) : cancelled();
     } finally {
       unwatchProgress();
       signal.removeEventListener("abort", stop);

@@ -4,7 +4,6 @@ import { TextDocument } from "vscode-languageserver-textdocument";
 import { DenoiseError } from "../errors.ts";
 import { complete, diagnose, hover, lenses, type Engine } from "../language/index.ts";
 import type { Context } from "./context.ts";
-import { editorWords } from "./words.ts";
 
 /** After the last key stroke; a plan takes some tenths of a second. */
 const DIAGNOSE_AFTER_MS = 300;
@@ -32,11 +31,7 @@ export function handleLanguage(connection: Connection, { helper }: Context): () 
       void diagnose(document, engine, signal)
         .then((diagnostics) => {
           if (signal.aborted) return;
-          const told = diagnostics.map(({ message, ...one }) => ({
-            ...one,
-            message: typeof message === "string" ? editorWords(message) : message,
-          }));
-          void connection.sendDiagnostics({ uri, version, diagnostics: told });
+          void connection.sendDiagnostics({ uri, version, diagnostics });
         })
         .catch((error: unknown) => {
           // A newer version of the document is being looked at, or the planner went away: nothing to tell here.

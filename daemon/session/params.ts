@@ -1,6 +1,7 @@
 /** Parameters of every request, checked once, here. Fields that are not known are dropped. */
 import { z } from "zod";
-import { deviceWord, recipeSchema } from "../recipe/index.ts";
+import type { RecipeFile } from "../protocol/recipes.ts";
+import { deviceWord } from "../recipe/index.ts";
 import { MATRIX_TILE_KINDS } from "../protocol/jobs.ts";
 import { ROLES } from "../vocabulary.ts";
 
@@ -13,8 +14,11 @@ const waiting = { ...work, wait: z.boolean().optional() };
 const range = z.tuple([index, index]);
 
 export const none = z.looseObject({});
+export const retire = z.object({ successor: z.object({ entry: path, node: path }).optional() });
 
-const recipe = { recipe: recipeSchema, folder: path.optional() };
+/** Read by `readRecipe`, which says what is wrong with which option. */
+const unread = z.custom<RecipeFile>((value) => typeof value === "object" && value !== null);
+const recipe = { recipe: unread, folder: path.optional() };
 export const recipeSource = z.union([z.object({ file: path }), z.object(recipe)]);
 export const plan = z.union([z.object({ file: path, ...work }), z.object({ ...recipe, ...work })]);
 
@@ -49,6 +53,8 @@ export const matrixTile = z.object({
   cols: range.optional(),
 });
 
+/** Another client's own settings may be among them. */
+export const settings = z.looseObject({ cuda: z.string().trim().max(4096).optional() });
 export const devices = z.object({ refresh: z.boolean().optional() });
 export const inspect = z.object({ checkpoint: path, ...work });
 export const statistics = z.object({ checkpoint: path, tensor: z.string(), ...work });

@@ -11,9 +11,9 @@ import {
 } from "vscode-languageserver";
 import { z } from "zod";
 import { DenoiseError } from "../errors.ts";
+import { infoOf } from "../jobs/index.ts";
 import { ERROR, type ErrorData } from "../protocol/errors.ts";
 import type { RequestType } from "../protocol/message.ts";
-import { editorWords } from "./words.ts";
 
 export interface Call {
   readonly signal: AbortSignal;
@@ -50,8 +50,8 @@ export function handle<P, R>(
 
 function errorResponse(error: unknown, signal: AbortSignal): ResponseError<ErrorData> {
   if (error instanceof DenoiseError) {
-    const { code, kind, message } = error;
-    return new ResponseError(ERROR[kind], editorWords(message), { code, kind });
+    const { message, ...data } = infoOf(error);
+    return new ResponseError(ERROR[data.kind], message, data);
   }
   if (signal.aborted) {
     const data = { code: "daemon/cancelled", kind: "cancelled" } as const;

@@ -1,5 +1,6 @@
 /** Every failure of the tasks room. */
 import { coded } from "../errors.ts";
+import { given, text } from "../wording.ts";
 
 const usage = coded("tasks", "usage");
 const input = coded("tasks", "input");
@@ -14,14 +15,15 @@ export const oneFileManyTasks = (file: string, tasks: readonly string[]) =>
 export const dataMissing = (task: string, place: string, expected: string) =>
   input(
     "data-missing",
-    `${place} has no data for ${task}: looked for ${expected}, ending in .jsonl, .jsonl.gz or .parquet. Put the data ` +
-      `set's file there, or name it with --task-data <file>.`,
+    text`${place} has no data for ${task}: looked for ${expected}, ending in .jsonl, .jsonl.gz or .parquet. Put the data
+      set's file there, or name it ${given("tasks.data", "file")}.`,
   );
 
 export const dataAmbiguous = (task: string, files: readonly string[]) =>
   input(
     "data-ambiguous",
-    `Several files may be the data of ${task}: ${files.join(", ")}. Name the one that is meant with --task-data <file>.`,
+    text`Several files may be the data of ${task}: ${files.join(", ")}. Name the one that is meant
+      ${given("tasks.data", "file")}.`,
   );
 
 export const badRow = (place: string, task: string, problem: string) =>

@@ -21,10 +21,13 @@ export const tooLarge = (): DenoiseError =>
     "Importance is computed for at most 256 × 256 weights at a time: ask for a smaller part.",
   );
 
-export const noDense = (): DenoiseError =>
+/** @param places where it was looked for */
+export const noDense = (places: readonly string[]): DenoiseError =>
   input(
     "no-dense",
-    "The dense checkpoint of this run is not known here, because the run is not in the daemon's history.",
+    places.length === 0
+      ? "This output does not say where its dense checkpoint is, because an earlier version wrote it and the daemon has no record of its run. Prune again to see the importance of single weights."
+      : `Importance of single weights is computed from the dense checkpoint, which is no longer at ${places.join(" or ")}. Put it back there, or a link to it, and try again.`,
   );
 
 export const badHeatmap = (path: string): DenoiseError =>

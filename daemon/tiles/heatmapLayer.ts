@@ -1,8 +1,9 @@
 /** What a run kept of a layer for heatmaps, opened: `heatmaps/layer-*.safetensors` with the rotation it names. */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import type { Checkpoint } from "../checkpoint/index.ts";
 import type { IndexRange } from "../protocol/checkpoints.ts";
+import { foundPath } from "../runFiles.ts";
 import { ROLES, type LayerShape, type Role } from "../vocabulary.ts";
 import { readBlock, type Block } from "./block.ts";
 import { badHeatmap } from "./errors.ts";
@@ -16,6 +17,11 @@ export interface HeatmapLayer {
     Record<Role, { readonly name: string; readonly rowStart: number; readonly rowEnd: number }>
   >;
   readonly rotated: boolean;
+  /**
+   * Where the dense checkpoint may be: where it was when the run wrote the layer, or beside the output under its name.
+   * None where an earlier version wrote it.
+   */
+  readonly densePlaces: readonly string[];
   vector(name: string): Promise<Float32Array>;
   /** At place j stands the neuron that was at `neurons[j]`; null where all keep their places. */
   neurons(): Promise<Float32Array | null>;
@@ -40,6 +46,7 @@ const schema = z.object({
     .string()
     .regex(/^rotation-\d{5}\.safetensors$/)
     .nullable(),
+  dense: z.string().transform(foundPath).optional(),
 });
 
 /** @throws tiles/bad-heatmap, and those of opening a checkpoint and of `use` */
@@ -50,10 +57,11 @@ export function withHeatmapLayer<T>(
 ): Promise<T> {
   return checkpoints.with(path, async (file) => {
     const facts = factsOf(file, path);
-    const { rotation } = facts;
+    const { rotation, dense } = facts;
     const rotationPath = rotation === null ? null : join(dirname(path), rotation);
     return use({
       ...facts,
+      densePlaces: dense === undefined ? [] : [dense, join(path, "../../..", basename(dense))],
       rotated: rotation !== null,
       vector: (name) => file.readFloats(name),
       neurons: () =>

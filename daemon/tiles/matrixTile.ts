@@ -1,4 +1,5 @@
 /** A part of a pruned matrix by its place in the model: importance before and after, and what was written. */
+import { existsSync } from "node:fs";
 import { TILE_CELLS, type IndexRange, type Tile } from "../protocol/checkpoints.ts";
 import type { MatrixTileParams } from "../protocol/jobs.ts";
 import { INPUT_OF, matrixShape } from "../vocabulary.ts";
@@ -16,7 +17,7 @@ export interface LayerFiles {
   readonly heatmap: string;
   /** The checkpoint that holds the written weights. */
   readonly written: string;
-  /** The dense checkpoint; null where it is not known. */
+  /** The dense checkpoint as the job names it; null without a job. */
   readonly dense: string | null;
 }
 
@@ -46,8 +47,7 @@ export function readMatrixTile(
         rows,
       }));
     }
-    const { dense } = files;
-    if (dense === null) throw noDense();
+    const dense = densePlace(files, layer);
     const part = { rows, cols, shape: [height, width] as const };
     return checkpoints.with(dense, async (opened) => {
       if (rows[1] - rows[0] > TILE_CELLS || cols[1] - cols[0] > TILE_CELLS) throw tooLarge();
@@ -63,6 +63,14 @@ export function readMatrixTile(
       return importanceTile(block, layer, asked, part);
     });
   });
+}
+
+/** As the job was asked, or as the run wrote it down: the output of a command line has no job. */
+function densePlace(files: LayerFiles, layer: HeatmapLayer): string {
+  const places = [...(files.dense === null ? [] : [files.dense]), ...layer.densePlaces];
+  const there = places.find((place) => existsSync(place));
+  if (there === undefined) throw noDense([...new Set(places)]);
+  return there;
 }
 
 async function importanceTile(

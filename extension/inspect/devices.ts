@@ -51,14 +51,17 @@ export async function showDevices({ client }: Host): Promise<void> {
 
 function itemOf(report: DeviceReport, current: DeviceRequest): DeviceItem {
   const { device, available, detail, missing, remedy } = report;
-  const lacks =
-    missing === undefined ? "" : `${available ? "Could be faster: " : "Missing: "}${missing}`;
+  // `cuda:1` is of `cuda`.
+  const chosen = current.split(":")[0] === device;
+  const some = chosen && current !== device ? `the setting says ${current}` : "";
+  const state = available ? (missing === undefined ? "" : "could be faster") : "not available";
+  // A line each, which is cut where the list ends: the command is what a person must see whole.
+  const why = remedy === undefined || missing === undefined ? state : `${state}: ${missing}`;
+  const how = remedy === undefined ? (available ? "" : (missing ?? "")) : `→ ${remedy}`;
   const item = {
-    label: `${available ? mark(current === device) : "$(circle-slash) "}${device}`,
-    description: available ? detail : "not available",
-    detail: [lacks, remedy === undefined ? "" : `→ ${remedy}`]
-      .filter((part) => part !== "")
-      .join(" "),
+    label: `${available ? mark(chosen) : "$(circle-slash) "}${device}`,
+    description: [some, why].filter((part) => part !== "").join(" · "),
+    detail: [available ? detail : "", how].join(" ").trim(),
   };
   if (available) return { ...item, device };
   return remedy === undefined ? item : { ...item, remedy };

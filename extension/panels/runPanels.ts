@@ -2,7 +2,16 @@
  * Panels of runs: one for each page and run, beside what is being edited. A panel that is asked for again is brought to
  * the front; one that was open when the window closed is bound again from its page's state.
  */
-import { commands, Uri, ViewColumn, window, type Webview, type WebviewPanel } from "vscode";
+import {
+  CancellationTokenSource,
+  commands,
+  Uri,
+  ViewColumn,
+  window,
+  type CancellationToken,
+  type Webview,
+  type WebviewPanel,
+} from "vscode";
 import {
   panelState,
   type HostMessage,
@@ -13,6 +22,7 @@ import {
 } from "../../webview/messages.ts";
 import type { Disposable } from "../disposable.ts";
 import type { Host } from "../host.ts";
+import { AnswersAhead } from "./ahead.ts";
 import { runAnswers } from "./answers.ts";
 import { jobView, runUpdates } from "./convert.ts";
 import { Handover } from "./handover.ts";
@@ -32,12 +42,16 @@ const TITLES: Readonly<Record<RunViewName, string>> = {
 };
 
 interface Bound {
+  /** View and run. */
+  readonly key: string;
   readonly panel: WebviewPanel;
   readonly at: Handover<MatrixId>;
+  readonly ahead: AnswersAhead<CancellationToken>;
 }
 
 export class RunPanels implements Disposable {
-  readonly #panels = new Map<string, Bound>();
+  /** Those looked at last come last. */
+  #panels: readonly Bound[] = [];
 
   constructor(
     private readonly host: Host,
@@ -52,9 +66,17 @@ export class RunPanels implements Disposable {
     else panel.dispose();
   }
 
-  open(view: RunViewName, source: RunSource, at: MatrixId | null, beside = true): void {
-    const known = this.#panels.get(keyOf(view, source));
-    if (known !== undefined) {
+  /** In the panel that shows this view of this run already; `another`: in one more, which leaves those as they are. */
+  open(
+    view: RunViewName,
+    source: RunSource,
+    at: MatrixId | null,
+    { beside = true, another = false } = {},
+  ): void {
+    const known = this.#panels.findLast(({ key }) => key === keyOf(view, source));
+    if (known !== undefined && !another) {
+      // A hidden tab has no page: it is made anew, and asks again.
+      if (!known.panel.visible) begin(known.ahead, view, at);
       if (at !== null) known.at.give(at);
       known.panel.reveal(undefined, false);
       return;
@@ -69,18 +91,22 @@ export class RunPanels implements Disposable {
   }
 
   dispose(): void {
-    for (const { panel } of this.#panels.values()) panel.dispose();
+    for (const { panel } of this.#panels) panel.dispose();
   }
 
   #bind(panel: WebviewPanel, view: RunViewName, source: RunSource, first: MatrixId | null): void {
     const { client, context } = this.host;
     const { extensionUri } = context;
+    const answers = runAnswers(client, source);
+    const ahead = new AnswersAhead(answers, new CancellationTokenSource().token);
+    begin(ahead, view, first);
     const at = new Handover<MatrixId>((next) => {
       session.post({
         type: "show",
         title: this.#runTitle(source) ?? TITLES[view],
         at: next,
         source,
+        ahead: ahead.take(),
       });
     }, first);
     panel.webview.options = pageOptions(extensionUri);
@@ -94,24 +120,35 @@ export class RunPanels implements Disposable {
       if (title !== null && title !== panel.title) panel.title = title;
     };
     named();
-    const session = connectPage(panel.webview, runAnswers(client, source), (message) => {
+    const session = connectPage(panel.webview, answers, (message) => {
       if (message.type === "ready") at.ready();
       else this.#act(message, source);
     });
+    const known: Bound = { key: keyOf(view, source), panel, at, ahead };
+    this.#panels = [...this.#panels, known];
+    const told = (message: HostMessage): void => {
+      ahead.forget();
+      session.post(message);
+    };
     const bound = [
       session,
       panel.onDidChangeViewState(() => {
-        if (!panel.visible) at.gone();
+        if (panel.active) this.#panels = [...this.#others(panel), known];
+        if (panel.visible) return;
+        at.gone();
+        ahead.forget();
       }),
-      ...("job" in source ? this.#follow(source.job, session.post, named) : []),
+      ...("job" in source ? this.#follow(source.job, told, named) : []),
     ];
-    const key = keyOf(view, source);
-    this.#panels.set(key, { panel, at });
     panel.onDidDispose(() => {
-      this.#panels.delete(key);
+      this.#panels = this.#others(panel);
       for (const one of bound) one.dispose();
     });
     panel.webview.html = this.html(panel.webview, view, panel.title);
+  }
+
+  #others(panel: WebviewPanel): readonly Bound[] {
+    return this.#panels.filter((bound) => bound.panel !== panel);
   }
 
   /** What happens to a job goes to its page. */
@@ -147,7 +184,10 @@ export class RunPanels implements Disposable {
   ): void {
     switch (message.type) {
       case "open":
-        this.open(message.view, source, message.at ?? null, false);
+        this.open(message.view, source, message.at ?? null, {
+          beside: message.aside === true,
+          another: message.aside === true,
+        });
         return;
       case "command": {
         const argument = "job" in source ? source : { checkpoint: source.output };
@@ -171,6 +211,18 @@ export class RunPanels implements Disposable {
   #runTitle(source: RunSource): string | null {
     if ("job" in source) return this.host.runs.get(source.job)?.title ?? null;
     return source.output.split(/[\\/]/).findLast((part) => part !== "") ?? source.output;
+  }
+}
+
+/** What the page is going to ask first. */
+function begin(
+  ahead: AnswersAhead<CancellationToken>,
+  view: RunViewName,
+  at: MatrixId | null,
+): void {
+  ahead.start({ method: "run", params: {} });
+  if (at !== null && (view === "matrix" || view === "distribution")) {
+    ahead.start({ method: "matrix", params: { layer: at.layer, role: at.role } });
   }
 }
 

@@ -11,7 +11,7 @@ import {
   type Params,
   type Result,
 } from "../../webview/messages.ts";
-import { DaemonError } from "../errors.ts";
+import { isDaemonError } from "../errors.ts";
 
 export type PageRequest = Extract<PageMessage, { type: "request" }>;
 
@@ -67,7 +67,7 @@ export class PageSession<Token> {
   }
 
   #failure(id: number, error: unknown): HostMessage {
-    if (error instanceof DaemonError) {
+    if (isDaemonError(error)) {
       return { type: "failure", id, code: error.code, message: error.message };
     }
     this.options.complain(error instanceof Error ? (error.stack ?? error.message) : String(error));

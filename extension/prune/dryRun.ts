@@ -11,12 +11,14 @@ export async function dryRun({ client }: Host, source: RecipeSource): Promise<bo
     { location: ProgressLocation.Notification, title: "Planning …", cancellable: true },
     (_, token) => client.request(PLAN, source, token),
   );
-  const answer = await window.showInformationMessage(
-    `${basename(plan.output)}: ${plan.seconds === null ? "time unknown" : `about ${duration(plan.seconds)}`}`,
-    { modal: true, detail: detailOf(plan) },
-    "Prune",
-  );
-  return answer === "Prune";
+  const time = plan.seconds === null ? "time unknown" : `about ${duration(plan.seconds)}`;
+  const title = `${basename(plan.output)}: ${time}`;
+  const more = { modal: true, detail: detailOf(plan) };
+  if (plan.shortages.length > 0) {
+    await window.showWarningMessage(title, more);
+    return false;
+  }
+  return (await window.showInformationMessage(title, more, "Prune")) === "Prune";
 }
 
 function detailOf(plan: Plan): string {
@@ -31,6 +33,7 @@ function detailOf(plan: Plan): string {
     `RAM: ${bytes(plan.hostMemory)}`,
     `Disk: ${bytes(plan.workDisk)} while it runs, ${bytes(plan.outputDisk)} for the output; ${bytes(plan.freeDisk)} free`,
     "",
+    ...plan.shortages.flatMap(({ message }) => [message, ""]),
     ...plan.notes,
   ].join("\n");
 }

@@ -197,4 +197,5 @@ const estimateOf = (plan: Plan) => ({
   parameters: plan.parameters,
   modelType: plan.modelType,
   notes: [...plan.notes],
+  shortages: plan.shortages.map(troubleOf),
 });

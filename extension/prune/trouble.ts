@@ -28,10 +28,18 @@ const OWN_WORDS: Readonly<
   "jobs/output-in-use": { field: "out" },
 };
 
-export function troubleOf({ code, message }: DaemonError): Trouble {
+export function troubleOf({ code, message }: Pick<DaemonError, "code" | "message">): Trouble {
   const own = OWN_WORDS[code];
   if (own) return { message: own.message ?? message, field: own.field };
+  if (code === "recipe/bad-option") return ofOption(message);
   return { message, field: fieldOf(code, message) };
+}
+
+/** `recipe: sparsity: Give …`, which under the field of the option is the sentence alone. */
+function ofOption(message: string): Trouble {
+  const [, option = "", sentence = message] = /^recipe: (\w+): (.*)$/s.exec(message) ?? [];
+  const field = OPTION_FIELD[option] ?? null;
+  return { message: field === null ? message : sentence, field };
 }
 
 function fieldOf(code: string, message: string): Field | null {

@@ -1,5 +1,5 @@
 /** Runs as the workbench shows them: tree, status bar, notifications, commands. */
-import { window } from "vscode";
+import { commands, window } from "vscode";
 import type { Disposable } from "../disposable.ts";
 import type { Host } from "../host.ts";
 import type { Panels } from "../panels/index.ts";
@@ -27,12 +27,19 @@ export function registerRuns(host: Host, panels: Panels): Runs {
       client.state === "lost" ? 0 : runs.all().filter(({ state }) => state === "running").length;
     view.badge = active > 0 ? { value: active, tooltip: `${active} running` } : undefined;
   };
+  // Not while it is not known: a person who has runs must not be greeted as a newcomer.
+  const greet = () => {
+    const none = client.state === "ready" && runs.all().length === 0;
+    void commands.executeCommand("setContext", "denoise-rotator.noRuns", none);
+  };
   const parts: Disposable[] = [
     notifications,
     tree,
     view,
     runs.onChange(badge),
     client.onState(badge),
+    runs.onChange(greet),
+    client.onState(greet),
     // Runs of a machine that was restarted are known to the daemon only.
     view.onDidChangeVisibility(({ visible }) => {
       if (visible && client.state === "off") void client.start().catch(() => undefined);

@@ -7,7 +7,7 @@ import type { Disposable } from "../disposable.ts";
 import type { JobInfo, JobState } from "../../daemon/protocol.ts";
 import { readSettings } from "../settings.ts";
 import type { RunStore } from "./store.ts";
-import { firstLine } from "./words.ts";
+import { firstLine, withShortPath } from "./words.ts";
 
 const AWAITED = "denoise-rotator.awaitedRuns";
 /** Dropped records of a daemon's history may leave ids behind. */
@@ -93,7 +93,7 @@ async function tell(job: JobInfo): Promise<void> {
       ),
     );
   } else {
-    const why = firstLine(error?.message ?? "it failed");
+    const why = withShortPath(firstLine(error?.message ?? "it failed"));
     await act(
       window.showErrorMessage(
         `${title} failed: ${why}`,

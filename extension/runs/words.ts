@@ -48,11 +48,10 @@ export function standing(job: JobInfo): string {
     case "queued":
       return "waits for its device";
     case "interrupted":
-      return progress ? `interrupted at ${percent(progress.fraction)}` : "interrupted";
-    case "failed":
-      return firstLine(error?.message ?? "failed");
     case "cancelled":
-      return progress ? `cancelled at ${percent(progress.fraction)}` : "cancelled";
+      return progress ? `at ${percent(progress.fraction)}` : "before it began";
+    case "failed":
+      return withoutPath(firstLine(error?.message ?? "failed"));
     case "done":
       if (result?.kind === "evaluate") return `perplexity ${result.perplexity.toPrecision(4)}`;
       return result ? `${(result.sparsity * 100).toFixed(1)} % zeros` : "done";
@@ -60,5 +59,12 @@ export function standing(job: JobInfo): string {
       return state satisfies never;
   }
 }
+
+/** `/a/model.safetensors: tensor x …` → `tensor x …`: in a narrow list a path would be all that is seen. */
+const withoutPath = (text: string): string => text.replace(/^(\/|[A-Za-z]:\\)[^:\n]*: /, "");
+
+/** `/a/model.safetensors: tensor x …` → `model.safetensors: tensor x …` */
+export const withShortPath = (text: string): string =>
+  text.replace(/^(?:\/|[A-Za-z]:\\)[^:\n]*[/\\]([^/\\:\n]+): /, "$1: ");
 
 export const firstLine = (text: string): string => text.split("\n", 1)[0] ?? "";

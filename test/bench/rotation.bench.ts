@@ -56,7 +56,7 @@ const rows: Row[] = [];
 for (const d of [512, 1024]) {
   /** Best of all products timed at this size, before and after each row: the machine's clock wanders. */
   let rate = await gemmRate(d);
-  const timed: { labels: Row; seconds: number; flops: number }[] = [];
+  const timed: { labels: Row; seconds: number; flops: number; beside: number | null }[] = [];
   const shape = shapeOf(d);
   const matrices = Object.fromEntries(
     ROLES.map((role) => [role, tf.randomNormal([...matrixShape(role, shape)])]),
@@ -78,27 +78,33 @@ for (const d of [512, 1024]) {
       for (const objective of OBJECTIVES) {
         const phases = DEFAULT_PHASES[objective];
         const steps = 8;
-        const seconds = await medianSeconds(3, async () => {
-          const learned = await learnRotation(problem, { steps, phases }, start);
-          tf.dispose([learned.rotation.r1, learned.rotation.r2]);
-        });
+        const learning = (entropyAt?: () => boolean) =>
+          medianSeconds(3, async () => {
+            const learned = await learnRotation(problem, { steps, phases, entropyAt }, start);
+            tf.dispose([learned.rotation.r1, learned.rotation.r2]);
+          });
+        const seconds = await learning();
+        // Entropy is the loss of one objective; a run computes it beside the other at every tenth step.
+        const beside = objective === "entropy" ? null : (await learning(() => true)) / seconds - 1;
         rate = Math.max(rate, await gemmRate(d));
         timed.push({
           labels: { d, method, pattern: pattern.kind === "nm" ? "2:4" : "50 %", objective },
           seconds: seconds / steps,
           flops: stepFlops(shape, method),
+          beside,
         });
       }
       problem.dispose();
     }
   }
-  for (const { labels, seconds, flops } of timed) {
+  for (const { labels, seconds, flops, beside } of timed) {
     rows.push({
       ...labels,
       "step ms": round(seconds * 1000),
       "GFLOP/s of the step": round(flops / seconds / 1e9),
       "BLAS GFLOP/s": round(rate / 1e9),
       "share of BLAS": round(flops / seconds / rate, 2),
+      "entropy every 10th step %": beside === null ? "–" : round(beside * 10),
     });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The pages in a headless Chromium with a real daemon: from the click to the picture, frames while panning, and opening
- * a checkpoint of 140 GB. Without a Chromium there is nothing to measure.
+ * The pages in a headless Chromium with a real daemon: from the click to the picture in a workbench, a page by itself,
+ * frames while panning, and opening a checkpoint of 140 GB. Without a Chromium there is nothing to measure.
  */
 import { mkdtempSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { checkpointAnswers, runAnswers } from "../../extension/panels/answers.ts
 import type { Answers } from "../../extension/panels/session.ts";
 import { Harness } from "../daemon/harness.ts";
 import { launch } from "../webview/browser.ts";
+import { clicksInWorkbench } from "../webview/workbenchClicks.ts";
 import { openPanel, type Panel } from "../webview/panel.ts";
 import { pruneSample, requestsOf } from "../webview/sampleRun.ts";
 import { THEMES } from "../webview/themes.ts";
@@ -140,6 +141,9 @@ if (process.platform === "linux") {
     unit: "MB",
   });
 }
+
+// Before the others, which are the parts of it. The page and its daemon are done, so they take nothing from it.
+rows.unshift(...(await clicksInWorkbench()));
 
 report("headless Chromium, software rendering", rows);
 await browser.close();

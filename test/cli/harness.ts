@@ -128,6 +128,7 @@ export const PLAN: Plan = {
   freeDisk: 78e9,
   flops: 1e9,
   seconds: 100,
+  shortages: [],
   notes: ["The output is a dense file with zeros."],
 };
 

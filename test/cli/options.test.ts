@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { parseEval, parseInspect, parsePrune } from "../../daemon/cli/options.ts";
+import { parseEval } from "../../daemon/cli/evalOptions.ts";
+import { parseInspect, parsePrune } from "../../daemon/cli/options.ts";
 import { DenoiseError } from "../../daemon/errors.ts";
 
 const prune = (raw: Record<string, unknown>) => parsePrune("model", { out: "o", ...raw }).options;

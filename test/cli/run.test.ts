@@ -247,6 +247,22 @@ describe("prune", () => {
     await runCli([...PRUNE, "--dry-run", "--json"], json, planning);
     expect(JSON.parse(json.out())).toEqual(PLAN);
   });
+
+  test("--dry-run of what cannot run shows the whole plan and what is short, and ends with 2", async () => {
+    const short = { code: "pipeline/not-enough-disk", needed: 9e10, available: 7.8e10 };
+    const message = "The run needs 90 GB on the disk, 12 GB too little.";
+    const plan = { ...PLAN, shortages: [{ ...short, message }] };
+    const planning = fakeEngine({ planPrune: () => Promise.resolve(plan) });
+    const io = fakeIo();
+    expect(await runCli([...PRUNE, "--dry-run"], io, planning)).toBe(2);
+    expect(io.out()).toContain("mlp.up_proj.weight");
+    expect(io.out()).toContain(`✗ ${message}`);
+    expect(io.err()).toBe("");
+    const json = fakeIo();
+    expect(await runCli([...PRUNE, "--dry-run", "--json"], json, planning)).toBe(2);
+    expect(JSON.parse(json.out())).toEqual(plan);
+    expect(json.err()).toContain(message);
+  });
 });
 
 describe("interrupts", () => {

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runCli } from "../../daemon/cli/index.ts";
-import { parseEval, parsePrune } from "../../daemon/cli/options.ts";
+import { parseEval } from "../../daemon/cli/evalOptions.ts";
+import { parsePrune } from "../../daemon/cli/options.ts";
 import type { EvaluateTasksResult } from "../../daemon/pipeline/index.ts";
 import { EVALUATED, fakeEngine, fakeIo } from "./harness.ts";
 

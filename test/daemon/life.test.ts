@@ -1,7 +1,8 @@
 /** The daemon itself: one of it, found again, replaced, killed, and never taken down by what a client sends. */
-import { chmod, mkdir, readdir, rm, stat } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { chmod, chown, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { createConnection } from "node:net";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { ensureDaemon, findNode } from "../../daemon/connect.ts";
 import { highestSeat } from "../../daemon/instance/index.ts";
@@ -27,6 +28,7 @@ import {
 } from "./harness.ts";
 
 const NEWER = "999.0.0";
+const NOBODY = 65_534;
 let entry: string;
 let newerEntry: string;
 let harness: Harness;
@@ -95,6 +97,30 @@ describe("one daemon", () => {
     },
   );
 
+  test.skipIf(process.getuid?.() !== 0)(
+    `another user reaches neither socket nor folder${process.getuid?.() === 0 ? "" : " (needs root)"}`,
+    async () => {
+      const home = await harness.home();
+      const { socket } = await harness.daemon(home);
+      const reach = `
+        const net = require("node:net"), fs = require("node:fs");
+        try { fs.readdirSync(${JSON.stringify(home)}); console.log("read"); } catch (e) { console.log(e.code); }
+        net.connect(${JSON.stringify(socket)})
+          .on("connect", function () { console.log("connected"); this.destroy(); })
+          .on("error", (e) => console.log(e.code));`;
+      const who = { uid: NOBODY, gid: NOBODY, cwd: "/", encoding: "utf8" } as const;
+      const { stdout, error } = spawnSync(process.execPath, ["-e", reach], who);
+      expect([error, stdout.trim().split("\n")]).toEqual([undefined, ["EACCES", "EACCES"]]);
+      // Nor is a folder used that another user has put there.
+      const foreign = join(await harness.home(), "foreign");
+      await mkdir(foreign, { mode: 0o700 });
+      await chown(foreign, NOBODY, NOBODY);
+      await expect(harness.daemon(foreign)).rejects.toMatchObject({
+        code: "daemon/folder-not-private",
+      });
+    },
+  );
+
   test("a state folder whose path is too long for a socket works all the same", async () => {
     const home = join(await harness.home(), "a".repeat(60), "b".repeat(60));
     const address = await harness.daemon(home);
@@ -127,6 +153,56 @@ describe("one daemon", () => {
       code: "daemon/no-node",
       message: expect.stringContaining("/nowhere/node: is no Node.js") as string,
     });
+  });
+
+  test.skipIf(process.platform === "win32")(
+    "findNode passes over Electron and what is too old, and takes the next on the PATH",
+    async () => {
+      const folder = await harness.home();
+      const program = async (name: string, prints: string) => {
+        const path = join(folder, name, "node");
+        await mkdir(join(folder, name));
+        await writeFile(path, `#!/bin/sh\nprintf '${prints}'\n`, { mode: 0o755 });
+        return path;
+      };
+      // What the probe's question gives in Electron: nothing.
+      const electron = await program("electron", "");
+      const old = await program("old", "18.20.4");
+      const good = await program("good", "20.11.0");
+      const env = {
+        PATH: ["electron", "old", "good"].map((name) => join(folder, name)).join(delimiter),
+      };
+      expect(await findNode({ own: null, env })).toEqual({ path: good, version: "20.11.0" });
+      expect(await findNode({ own: process.execPath, env })).toMatchObject({
+        path: process.execPath,
+      });
+      await expect(findNode({ setting: old, env })).rejects.toMatchObject({
+        code: "daemon/no-node",
+        message: expect.stringMatching(
+          /20\.11 or newer.*node: version 18\.20\.4.*nodePath/s,
+        ) as string,
+      });
+      await expect(findNode({ setting: electron, env })).rejects.toMatchObject({
+        code: "daemon/no-node",
+      });
+    },
+  );
+});
+
+describe.skipIf(!reportBuilt)("nobody watches", () => {
+  test("a run outlives its client and the terminal that started the daemon", async () => {
+    const home = await harness.home();
+    const address = await harness.daemon(home);
+    const before = await harness.client(address);
+    await before.attach();
+    const { id } = await before.ask(PRUNE, { recipe: data.recipe("alone") });
+    await before.told(id, ({ type }: JobUpdate) => type === "layer");
+    before.close();
+    process.kill(address.pid, "SIGHUP");
+    const after = await harness.client(await harness.daemon(home));
+    const [job] = await after.attach();
+    expect(["running", "done"]).toContain(job?.state);
+    expect(await after.reached(id, "done")).toMatchObject({ attempt: 1, error: null });
   });
 });
 

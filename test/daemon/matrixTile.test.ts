@@ -2,9 +2,8 @@
  * Exact importance of single weights against what the run itself saw: its overviews, drawn by the engine from its own
  * tensors, which for a model this small have a cell for each weight.
  */
-import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { cp, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   MATRIX,
@@ -107,17 +106,26 @@ describe.runIf(reportBuilt)("matrix tiles (skipped without npm run build)", () =
     }
   });
 
-  test("an output folder is enough for what was written; importance needs the job's checkpoint", async () => {
-    const job = await pruned("folder", { sparsity: "2:4", method: "wanda" });
+  test("an output folder is enough while its dense checkpoint is where it was, or beside it", async () => {
+    const dense = join(data.folder, "models", "dense");
+    await cp(data.checkpoint, dense, { recursive: true });
+    const job = await pruned("folder", { checkpoint: dense, sparsity: "2:4", method: "wanda" });
     const output = job.result?.kind === "prune" ? job.result.output : "";
-    expect(existsSync(join(output, "heatmaps"))).toBe(true);
-    const asked = { layer: 0, role: "q" as Role };
-    const byJob = await tile({ source: { job: job.id }, ...asked, kind: "after" });
-    expect(await tile({ source: { output }, ...asked, kind: "after" })).toEqual(byJob);
+    const after = { source: { output }, layer: 0, role: "q", kind: "after" } as const;
+    const byJob = await tile({ ...after, source: { job: job.id } });
+    expect(await tile(after)).toEqual(byJob);
+    // As after a run of the command line: no job knows of it.
     await client.ask({ method: "denoise-rotator/jobs/remove" }, { id: job.id });
-    await tile({ source: { output }, ...asked, kind: "written" });
-    const refused = tile({ source: { output }, ...asked, kind: "after" });
-    await expect(refused).rejects.toMatchObject({ data: { code: "tiles/no-dense" } });
+    expect(await tile(after)).toEqual(byJob);
+
+    await rename(dense, join(data.folder, "models", "gone"));
+    await tile({ ...after, kind: "written" });
+    await expect(tile(after)).rejects.toMatchObject({
+      data: { code: "tiles/no-dense" },
+      message: expect.stringContaining(dense) as string,
+    });
+    await rename(join(data.folder, "models", "gone"), join(dirname(output), "dense"));
+    expect(await tile(after)).toEqual(byJob);
   });
 
   test("a layer that is not there, and rows that are not, are refused", async () => {

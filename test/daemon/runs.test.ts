@@ -20,6 +20,7 @@ import {
   REMOVE,
   RESUME,
   TILE,
+  type JobProgress,
   type JobUpdate,
 } from "../../daemon/protocol.ts";
 import { ROLES } from "../../daemon/vocabulary.ts";
@@ -59,9 +60,9 @@ describe.skipIf(!reportBuilt)(
   () => {
     test("two clients see one run to its end, each from when it came", async () => {
       const seen: JobUpdate[] = [];
-      const fractions: number[] = [];
       client.on(JOB_UPDATES, ({ updates }) => seen.push(...updates));
-      client.on(JOB_PROGRESS, ({ progress }) => fractions.push(progress.fraction));
+      const progresses: JobProgress[] = [];
+      client.on(JOB_PROGRESS, ({ progress }) => progresses.push(progress));
       const recipe = data.recipe("whole", {
         evaluation: { text: data.text, seqLen: 24, maxWindows: 4 },
       });
@@ -90,8 +91,16 @@ describe.skipIf(!reportBuilt)(
         const mine = steps.filter(({ layers }) => layers[0] === layer).map(({ step }) => step);
         expect(mine).toEqual(Array.from(mine, (_, i) => (mine[0] ?? 0) + i));
         expect(mine.length).toBeGreaterThanOrEqual(40);
+        const known = steps.filter(
+          ({ layers, entropy }) => layers[0] === layer && entropy !== undefined,
+        );
+        expect(known.map(({ step }) => step)).toEqual(expect.arrayContaining([1, 11, 21, 31]));
       }
+      const fractions = progresses.map(({ fraction }) => fraction);
       expect(fractions).toEqual(fractions.toSorted((a, b) => a - b));
+      expect(new Set(progresses.map(({ stage }) => stage))).toContain("rotate");
+      expect(progresses.some(({ layer, layers }) => layer === 1 && layers === 3)).toBe(true);
+      expect(progresses.at(-1)).toMatchObject({ sparsity: 0.5 });
 
       const detail = await client.ask(DETAIL, { id });
       expect(detail.layers.map(({ index }) => index)).toEqual([0, 1, 2]);
@@ -140,6 +149,10 @@ describe.skipIf(!reportBuilt)(
       const tensor = "model.layers.0.self_attn.q_proj.weight";
       const written = await client.ask(TILE, { source: { job: id }, tensor, kind: "magnitude" });
       expect(written.shape).toEqual([16, 16]);
+      const { overview } = await client.ask(MATRIX, { id, layer: 0, role: "q" });
+      expect([overview.before, overview.after, overview.mask].map(({ rows }) => rows)).toEqual([
+        16, 16, 16,
+      ]);
 
       expect(await client.ask(RESUME, { id })).toMatchObject({ state: "queued", attempt: 2 });
       await client.told(id, isLayer);
@@ -170,6 +183,11 @@ describe.skipIf(!reportBuilt)(
     });
 
     test("what waits for the device can be cancelled before it starts", async () => {
+      const memory = new Promise<JobProgress>((resolve) => {
+        client.on(JOB_PROGRESS, ({ progress }) => {
+          if (progress.hostBytes) resolve(progress);
+        });
+      });
       const long = await client.ask(PRUNE, { recipe: data.recipe("long", { steps: 100_000 }) });
       await client.reached(long.id, "running");
       await expect(client.ask(PRUNE, { recipe: data.recipe("long") })).rejects.toMatchObject({
@@ -184,6 +202,7 @@ describe.skipIf(!reportBuilt)(
         startedAt: null,
       });
       await client.told(long.id, ({ type }) => type === "step");
+      expect(await memory).toMatchObject({ deviceBytes: expect.any(Number) as number });
       expect(await client.ask(CANCEL, { id: long.id })).toMatchObject({ state: "cancelled" });
 
       const work = join(data.folder, ".denoise-rotator", "long");
@@ -234,7 +253,11 @@ describe.skipIf(!reportBuilt)(
         data: { code: "checkpoint/not-found", kind: "input" },
       });
       const bad = { recipe: { ...data.recipe("bad"), sparsity: "4:2" } };
-      await expect(client.ask(PRUNE, bad)).rejects.toMatchObject({ code: ERROR.invalidParams });
+      await expect(client.ask(PRUNE, bad)).rejects.toMatchObject({
+        code: ERROR.usage,
+        message: expect.stringMatching(/^recipe: sparsity: Give N:M/) as string,
+        data: { code: "recipe/bad-option", kind: "usage" },
+      });
     });
   },
 );

@@ -1,70 +1,116 @@
-/** The engine's texts in the editor's words: no flag of the command line gets out. */
+/** The engine's errors are written once, and worded for the terminal and for the editor. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { expect, test } from "vitest";
-import {
-  detailWords,
-  editorWords,
-  jobWords,
-  updateWords,
-  withNotes,
-} from "../../daemon/session/words.ts";
-import type { JobDetail, JobInfo } from "../../daemon/protocol.ts";
+import { describe, expect, test } from "vitest";
+import * as backend from "../../daemon/backend/errors.ts";
+import { DenoiseError } from "../../daemon/errors.ts";
+import { infoOf, received, sendable } from "../../daemon/jobs/errors.ts";
+import * as method from "../../daemon/method/errors.ts";
+import * as pipeline from "../../daemon/pipeline/errors.ts";
+import { recipeSchema } from "../../daemon/recipe/schema.ts";
+import * as tasks from "../../daemon/tasks/errors.ts";
+import { editorWords, inWords, label, option, terminalWords, text } from "../../daemon/wording.ts";
 
-/** Rooms whose texts go to the command line only. */
-const ELSEWHERE = /^(cli|hub|instance)\//;
+/** Rooms whose texts go to the command line only; of the hub, what `download` says of its folder and token. */
+const TERMINAL = /^(cli|instance)\//;
+const DOWNLOAD = /--(out|token)\b/;
 
-/** Lines of the engine with a flag in a text, without comments. */
-function textsWithFlags(): string[] {
+test("no text of the engine names a flag by itself", () => {
   const daemon = resolve("daemon");
-  return readdirSync(daemon, { recursive: true, encoding: "utf8" })
+  const flags = readdirSync(daemon, { recursive: true, encoding: "utf8" })
     .map((file) => file.replaceAll("\\", "/"))
-    .filter((file) => file.endsWith(".ts") && !ELSEWHERE.test(file))
-    .filter((file) => /(^|\/)(errors|recipe|planning|ppl|perplexity)\.ts$/.test(file))
-    .flatMap((file) => readFileSync(join(daemon, file), "utf8").split("\n"))
-    .filter((line) => /--[a-z]/.test(line) && !/^\s*(\*|\/\*|\/\/)/.test(line));
-}
-
-/** Commands of other programs are named as they are typed. */
-const withoutCommands = (line: string): string => line.replaceAll(/\\`[^`]*\\`|--ulimit/g, "");
-
-test("no flag of the engine's texts is left", () => {
-  const texts = textsWithFlags();
-  expect(texts.length).toBeGreaterThan(30);
-  const left = texts.map(editorWords).filter((line) => /--[a-z]/.test(withoutCommands(line)));
-  expect(left).toEqual([]);
+    .filter((file) => /(^|\/)(errors|\w*Errors|recipe|planning|taskData)\.ts$/.test(file))
+    .filter((file) => !TERMINAL.test(file))
+    .flatMap((file) =>
+      readFileSync(join(daemon, file), "utf8")
+        .split("\n")
+        .filter((line) => !/^\s*(\*|\/\*|\/\/)/.test(line))
+        .filter((line) => !(file === "hub/errors.ts" && DOWNLOAD.test(line)))
+        // Commands of other programs are named as they are typed.
+        .filter((line) => /--[a-z]/.test(line.replaceAll(/\\`[^`]*\\`/g, "")))
+        .map((line) => `${file}: ${line.trim()}`),
+    );
+  expect(flags).toEqual([]);
 });
 
-test.each([
-  ["--seq-len: 1 is below 2", "seqLen: 1 is below 2"],
-  ["try --device wasm, which", "try device “wasm”, which"],
-  [
-    "trust_remote_code=True. --rotation global needs none",
-    "trust_remote_code=True. Rotation “global” needs none",
-  ],
-  [
-    "Choose an --out on another disk, or fewer --samples.",
-    "Choose an output folder on another disk, or fewer calibration windows.",
-  ],
-  ["`pip install --upgrade x`", "`pip install --upgrade x`"],
-  ["/data/a--steps-b/model", "/data/a--steps-b/model"],
-])("%s → %s", (text, words) => {
-  expect(editorWords(text)).toBe(words);
+test("every option that can be mentioned is a key of the recipe", () => {
+  const words = readFileSync(resolve("daemon/wording.ts"), "utf8");
+  const [, table = ""] = /const OPTIONS = \{([^}]*)\}/.exec(words) ?? [];
+  const names = [...table.matchAll(/^ {2}"?([\w.]+)"?:/gm)].map(([, name = ""]) => name);
+  expect(names.length).toBeGreaterThan(10);
+  const keys = Object.keys(recipeSchema.shape);
+  expect(names.filter((name) => !keys.includes(name.split(".")[0] ?? ""))).toEqual([]);
 });
 
-test("errors, notes and plans of a job are told in these words", () => {
-  const notes = ["--rotation global"];
-  const error = { code: "a/b", kind: "failed", message: "Run again with --resume." } as const;
-  const job = { error, title: "t" } as JobInfo;
-  const plan = { notes } as unknown as NonNullable<JobDetail["plan"]>;
-  const detail = { job, plan, notes } as unknown as JobDetail;
-  const told = [
-    jobWords(job),
-    withNotes(plan),
-    detailWords(detail),
-    updateWords({ type: "note", text: "--steps" }),
-    updateWords({ type: "plan", plan }),
-  ];
-  expect(JSON.stringify(told)).not.toMatch(/--[a-z]/);
-  expect(jobWords(job).error?.message).toBe("Resume the run.");
+describe("one text, two wordings", () => {
+  test.each([
+    [
+      pipeline.badOption("seqLen", "1 is below 2"),
+      "--seq-len: 1 is below 2.",
+      "seqLen: 1 is below 2.",
+    ],
+    [
+      pipeline.notEnoughDisk("/data", 2e9, 1e9),
+      /on the disk of \/data, .* are free: 1 GB too little\. Choose an --out on another disk, or fewer --samples\.$/,
+      /Choose an output folder on another disk, or fewer calibration windows\.$/,
+    ],
+    [
+      pipeline.unfinishedRun("/w"),
+      "An unfinished run for this output lies in /w. Run the same command with --resume, or delete that folder to " +
+        "start over.",
+      "An unfinished run for this output lies in /w. Resume the run, or delete that folder to start over.",
+    ],
+    [
+      pipeline.noCalibration("/m"),
+      /give one with --calibration <file> \(plain text/,
+      /give one as calibration in a recipe \(plain text/,
+    ],
+    [
+      tasks.dataAmbiguous("piqa", ["a", "b"]),
+      /with --task-data <file>\.$/,
+      /as tasks\.data in a recipe\.$/,
+    ],
+    [method.lossNotFinite(3), /try a smaller --learning-rate\.$/, /try a smaller learning rate\.$/],
+    [
+      backend.startFailed("cuda", new Error("no")),
+      /Try another --device; `denoise-rotator devices` says which there are\.$/,
+      /Try another device; “Show Devices” says which there are\.$/,
+    ],
+    [
+      backend.deviceFailed("cuda", "lost"),
+      "cuda: lost. Run the same command with --resume; if it comes back, start anew with fewer or shorter windows, or " +
+        "with --device wasm.",
+      "cuda: lost. Resume the run; if it comes back, start anew with fewer or shorter windows, or with device “wasm”.",
+    ],
+  ] as const)("%s", (error, terminal, editor) => {
+    expect(error.message).toMatch(terminal);
+    expect(infoOf(error).message).toMatch(editor);
+    expect(infoOf(error).message).not.toMatch(/--[a-z]/);
+  });
+
+  test("mentions stand in texts within texts, and a line break of the source is a space", () => {
+    const inner = text`such as ${option("sparsity", "50%")}`;
+    const outer = text`${label("sparsityProfile")}: ask for a share
+      ${inner}.`;
+    expect(inWords(outer, terminalWords)).toBe(
+      "--sparsity-profile: ask for a share such as --sparsity 50%.",
+    );
+    expect(inWords(outer, editorWords)).toBe(
+      "sparsityProfile: ask for a share such as sparsity “50%”.",
+    );
+  });
+});
+
+test("an error between processes keeps its mentions, and tells clients the option it is about", () => {
+  const error = pipeline.badOption("blockSize", "0 is not a whole number");
+  const there = received(structuredClone(sendable(error)));
+  expect(there).toBeInstanceOf(DenoiseError);
+  expect(there.message).toBe(error.message);
+  expect(infoOf(there)).toEqual({
+    code: "pipeline/bad-option",
+    kind: "usage",
+    message: "blockSize: 0 is not a whole number.",
+    option: "blockSize",
+  });
+  expect(infoOf(pipeline.unfinishedRun("/w"))).not.toHaveProperty("option");
 });

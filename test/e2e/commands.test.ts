@@ -12,7 +12,7 @@ import { pictureOfFailure } from "./pictureOfFailure.ts";
 const why = missing();
 if (why !== null) console.log(`Skipped, the VSIX in a workbench: ${why}`);
 
-const TARGET = "linux-x64";
+const TARGET = `${process.platform}-${process.arch}`;
 const SAMPLE = "denoise-rotator-sample";
 let workbench: Workbench;
 
@@ -25,7 +25,10 @@ describe.skipIf(why !== null)("installed from its VSIX", () => {
     );
     if (status !== 0) throw new Error(`${stdout}${stderr}`);
     const vsix = join(root, "out/vsix", `denoise-rotator-${TARGET}-${manifest.version}.vsix`);
-    workbench = await Workbench.start({ vsix });
+    workbench = await Workbench.start({
+      vsix,
+      settings: { "denoise-rotator.cudaFolder": "off" },
+    });
     await workbench.open();
   }, 180_000);
 
@@ -84,13 +87,22 @@ describe.skipIf(why !== null)("installed from its VSIX", () => {
     await dialog.getByRole("button", { name: "Cancel" }).click();
   }, 120_000);
 
-  test("Show Devices lists the processor as available", async () => {
+  test("Show Devices: what there is, what the settings say of CUDA, and another default", async () => {
     await workbench.command("DenoiseRotator: Show Devices");
-    const row = workbench.page.locator(".quick-input-list .monaco-list-row", { hasText: "wasm" });
-    await row.first().waitFor({ timeout: 60_000 });
-    const text = await row.last().innerText();
-    expect(text).not.toContain("not available");
-    await workbench.page.keyboard.press("Escape");
+    const row = (name: string) =>
+      workbench.page.locator(".quick-input-list .monaco-list-row", { hasText: name }).last();
+    await row("wasm").waitFor({ timeout: 60_000 });
+    expect(await row("wasm").innerText()).not.toContain("not available");
+    expect(await row("cuda").innerText()).toMatch(/not available[^]*switched off/);
+    await row("wasm").click();
+    // Of the machine, which is another one than the window's where it is remote.
+    const written = async () => {
+      const files = ["User", "Machine"].map((one) =>
+        join(workbench.folder, "user", one, "settings.json"),
+      );
+      return (await Promise.all(files.map((file) => readFile(file, "utf8")))).join();
+    };
+    await expect.poll(written, { timeout: 10_000 }).toMatch(/"denoise-rotator\.device": ?"wasm"/);
   }, 90_000);
 
   test("what it says about itself is what package.json says", async () => {

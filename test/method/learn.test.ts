@@ -141,6 +141,69 @@ describe("learnRotation", () => {
     expect(phases[0]?.keptLoss).toBe(losses.at(-1));
   });
 
+  it.each(["own", "joint"] as const)(
+    "tells the entropy beside another objective where it is wanted, and learns the same bits (%s R1)",
+    async (kind) => {
+      const layers = [await problemOf("sparsegpt"), await problemOf("sparsegpt", 2)];
+      const [own] = layers;
+      if (!own) throw new Error("no layer");
+      const joint = createJointProblem({
+        count: layers.length,
+        shape: SHAPE,
+        load: (i) => Promise.resolve(layers[i] ?? own),
+        release: () => undefined,
+      });
+      const problem = kind === "own" ? own : joint;
+      const count = kind === "own" ? 1 : layers.length;
+      const rotations: Rotation[] = [];
+      const watched = {
+        ...problem,
+        evaluate: (rotation: Rotation, criterion: Criterion, withEntropy?: boolean) => {
+          if (withEntropy) {
+            rotations.push({ r1: tf.clone(rotation.r1), r2: tf.clone(rotation.r2) });
+          }
+          return problem.evaluate(rotation, criterion, withEntropy);
+        },
+      };
+      const start = tf.tidy(() => {
+        const { r1, r2 } = identityRotation(SHAPE);
+        return { r1, r2: tf.tile(r2, [count, 1, 1]) };
+      });
+      const told: (number | undefined)[] = [];
+      const options = { steps: 5, phases: DEFAULT_PHASES["pruned-mass"] };
+      const tensors = tf.memory().numTensors;
+      const learned = await learnRotation(
+        watched,
+        {
+          ...options,
+          entropyAt: (step) => step === 1 || step === 4,
+          onStep: ({ entropy }) => told.push(entropy),
+        },
+        start,
+      );
+      expect(tf.memory().numTensors - tensors).toBe(2 + 2 * rotations.length);
+      expect(told.map((entropy) => entropy !== undefined)).toEqual([
+        true,
+        false,
+        false,
+        true,
+        false,
+      ]);
+
+      const known = told.filter((entropy) => entropy !== undefined);
+      for (const [i, rotation] of rotations.entries()) {
+        let expected = 0;
+        for (const [k, part] of splitRotation(rotation, count).entries()) {
+          expected += (await measure(layers[k] ?? own, part)).entropy;
+        }
+        expect(Math.abs((known[i] ?? NaN) / expected - 1)).toBeLessThan(1e-5);
+      }
+      const plain = await learnRotation(problem, options, start);
+      expect(await read(learned.rotation.r1)).toEqual(await read(plain.rotation.r1));
+      expect(await read(learned.rotation.r2)).toEqual(await read(plain.rotation.r2));
+    },
+  );
+
   it("ends a phase on a plateau, not before its second half", async () => {
     // Nothing to gain: the learning rate is 0.
     const { phases } = await learnRotation(

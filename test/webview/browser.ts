@@ -8,12 +8,17 @@ export type Launched =
 
 const SYSTEM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
+export const chromiumArguments = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"];
+
 /** The system's browser if there is one, else the one inside `@sparticuz/chromium`. */
+export async function chromiumPath(): Promise<string> {
+  return SYSTEM.find((path) => existsSync(path)) ?? sparticuz.executablePath();
+}
+
 export async function launch(): Promise<Launched> {
   try {
-    const system = SYSTEM.find((path) => existsSync(path));
-    const executablePath = system ?? (await sparticuz.executablePath());
-    const args = ["--no-sandbox", "--disable-gpu", "--hide-scrollbars"];
+    const executablePath = await chromiumPath();
+    const args = chromiumArguments;
     return { browser: await chromium.launch({ executablePath, args, headless: true }) };
   } catch (error) {
     const what = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);

@@ -12,7 +12,7 @@ import {
   symmetricDomain,
   zeroDomain,
 } from "../../webview/charts/colour.ts";
-import { learnedCurves } from "../../webview/charts/curves.ts";
+import { learnedCurves, seriesOf, seriesPoints } from "../../webview/charts/learnedCurves.ts";
 import * as format from "../../webview/charts/format.ts";
 import { bars, bulk } from "../../webview/charts/histogram.ts";
 import { heldBySmallest, lorenz } from "../../webview/charts/lorenz.ts";
@@ -233,6 +233,29 @@ describe("curves", () => {
       [0, 1],
       [2, 2],
       [3, 3],
+    ]);
+  });
+
+  test("the loss has a series of its own, the entropy another of the steps at which it is known", () => {
+    const curve = [1, 2, 3].map((step) => ({
+      ...{ step, objective: "pruned-mass" as const, loss: 10 - step },
+      ...(step === 2 ? {} : { entropy: 100 * step }),
+    }));
+    expect(seriesPoints(curve, "pruned-mass").map(({ value }) => value)).toEqual([9, 8, 7]);
+    expect(seriesPoints(curve, "entropy")).toEqual([
+      { step: 1, value: 100 },
+      { step: 3, value: 300 },
+    ]);
+    expect(seriesOf(learnedCurves([{ index: 0, curve }]))).toEqual([
+      { figure: "pruned-mass", minimised: true, from: 1, to: 3 },
+      { figure: "entropy", minimised: false, from: 1, to: 3 },
+    ]);
+  });
+
+  test("an entropy that is the loss itself is one series", () => {
+    const curve = point(5).map((p) => ({ ...p, entropy: 5 }));
+    expect(seriesOf(learnedCurves([{ index: 0, curve }]))).toEqual([
+      { figure: "entropy", minimised: true, from: 0, to: 0 },
     ]);
   });
 

@@ -189,7 +189,7 @@ function layerReport(
   };
 }
 
-/** An entropy phase of 60 steps, then pruned mass to 200. A global rotation has the same curve everywhere. */
+/** Pruned mass over 200 steps, the entropy at every tenth. A global rotation has the same curve everywhere. */
 function curve(
   entropy: LayerReport["entropy"],
   mass: LayerReport["prunedMass"],
@@ -201,19 +201,14 @@ function curve(
   const [start, end] = shared ? [9000, 8100] : [entropy.before, entropy.after];
   const [high, low] = shared ? [420, 180] : [rows * mass.before * 0.7, rows * mass.after];
   const jitter = (): number => (shared ? 0 : 0.01 * random());
-  return Array.from({ length: 200 }, (_, step) =>
-    step < 60
-      ? {
-          step,
-          objective: "entropy" as const,
-          loss: end + (start - end) * (Math.exp(-step / 14) + jitter()),
-        }
-      : {
-          step,
-          objective: "pruned-mass" as const,
-          loss: low + (high - low) * (Math.exp(-(step - 60) / 30) + jitter()),
-        },
-  );
+  const falling = (from: number, to: number, step: number): number =>
+    to + (from - to) * (Math.exp(-step / 40) + jitter());
+  return Array.from({ length: 200 }, (_, i) => ({
+    step: i + 1,
+    objective: "pruned-mass" as const,
+    loss: falling(high, low, i),
+    ...(i % 10 === 0 || i === 199 ? { entropy: falling(start, end, i) } : {}),
+  }));
 }
 
 function matrixReport(

@@ -17,7 +17,7 @@ const values: FormValues = {
 };
 const estimate: EstimateView = {
   ...{ device: 1e9, host: 1e9, workDisk: 1e9, outputDisk: 1e9, freeDisk: 1e12, seconds: 60 },
-  ...{ layers: 2, parameters: 1e6, modelType: "llama", notes: [] },
+  ...{ layers: 2, parameters: 1e6, modelType: "llama", notes: [], shortages: [] },
 };
 
 describe.runIf(skipped === "")(`the form in Chromium${skipped}`, () => {
@@ -71,4 +71,21 @@ describe.runIf(skipped === "")(`the form in Chromium${skipped}`, () => {
       await expect.poll(() => start().isEnabled()).toBe(true);
     },
   );
+
+  test("what disk or memory is short of stands above the whole estimate, at its control, and keeps it from starting", async () => {
+    const message =
+      "The run needs 40 GB on the disk of /data, but only 28 GB are free: 12 GB too little.";
+    await tell({ type: "estimate", estimate });
+    await expect.poll(() => start().isEnabled()).toBe(true);
+    const shortages = [{ message, field: "out" as const }];
+    await tell({ type: "estimate", estimate: { ...estimate, shortages } });
+    await expect.poll(() => start().isEnabled()).toBe(false);
+    const panelText = await page.getByRole("region", { name: "Estimate" }).textContent();
+    expect(panelText).toContain(message);
+    expect(panelText).toContain("Device memory");
+    expect(await page.locator(".form-trouble:visible").allTextContents()).toEqual([message]);
+    expect(await save().isEnabled()).toBe(true);
+    await tell({ type: "estimate", estimate });
+    await expect.poll(() => start().isEnabled()).toBe(true);
+  });
 });

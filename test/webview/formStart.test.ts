@@ -26,7 +26,7 @@ const estimate: HostMessage = {
   type: "estimate",
   estimate: {
     ...{ device: 1, host: 1, workDisk: 1, outputDisk: 1, freeDisk: 1, seconds: null },
-    ...{ layers: 1, parameters: 1, modelType: "llama", notes: [] },
+    ...{ layers: 1, parameters: 1, modelType: "llama", notes: [], shortages: [] },
   },
 };
 const idle: HostMessage = { type: "idle" };
@@ -87,6 +87,31 @@ describe.runIf(missing === "")(`Start${missing}`, () => {
     expect(await page.getByText(trouble.message).isVisible()).toBe(true);
     await start().click();
     expect(starts).toHaveLength(2);
+  });
+
+  test("by Enter and no other key once it is planned: the form opens with the keyboard in it", async () => {
+    await tell({ type: "show", checkpoint: "/model", values, foundCalibration: null }, idle);
+    const chosen = page.getByRole("radio", { name: /^Magnitude/ });
+    expect(await chosen.evaluate((radio) => radio === document.activeElement)).toBe(true);
+    await page.keyboard.press("Enter");
+    expect(starts).toHaveLength(2);
+    await tell(idle);
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+    expect(starts).toHaveLength(2);
+  });
+
+  test("with the number of one of several GPUs, which the setting has named", async () => {
+    const gpus: FormValues = { ...values, device: "cuda:0,1" };
+    await tell({ type: "show", checkpoint: "/model", values: gpus, foundCalibration: null }, idle);
+    const select = page.getByRole("combobox", { name: "Device" });
+    expect(await select.locator("option:checked").innerText()).toBe("cuda:0,1: NVIDIA, GPUs 0,1");
+    const devices = [{ device: "cuda" as const, available: false, detail: "no driver" }];
+    await tell({ type: "devices", devices });
+    expect(await select.locator("option:checked").innerText()).toMatch(/^cuda:0,1.*not available/);
+    await tell(estimate);
+    await start().click();
+    expect(starts.at(-1)).toMatchObject({ values: { device: "cuda:0,1" } });
   });
 
   test("not while changed values are not planned", async () => {

@@ -109,6 +109,26 @@ describe.runIf(launched.browser !== undefined)(`in Chromium${skipped}`, () => {
     expect(await fill()).not.toBe(before);
   });
 
+  test("the entropy stands beside the loss, and pointing at one reads out both", async () => {
+    await using opened = await open(run);
+    const learning = opened.page.locator(".dr-phases");
+    const plots = learning.locator("svg");
+    expect(await plots.count()).toBe(2);
+    expect(await plots.first().getAttribute("aria-label")).toMatch(
+      /^Loss: pruned mass, .*step 1 .*step 200$/,
+    );
+    expect(await plots.last().getAttribute("aria-label")).toMatch(
+      /^Entropy, nats, by step: .*step 1 .*step 200$/,
+    );
+    const readout = learning.locator("+ .dr-readout");
+    expect(await readout.textContent()).toMatch(/pruned-mass .* → .*entropy .* → /);
+    await plots.first().hover();
+    expect(await readout.textContent()).toMatch(
+      /step \d+pruned mass, summed over rows: [\d.,]+entropy, nats: [\d.,]+( at step \d*1)?$/,
+    );
+    expect(await learning.locator("circle[visibility=visible]").count()).toBe(2);
+  });
+
   test("the table sorts by a column, and back", async () => {
     await using opened = await open(run);
     const { page } = opened;

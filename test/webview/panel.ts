@@ -8,7 +8,13 @@ import type { Browser, Page } from "playwright-core";
 import { CancellationTokenSource, type CancellationToken } from "vscode-jsonrpc";
 import { documentOf } from "../../extension/panels/document.ts";
 import { PageSession, type Answers } from "../../extension/panels/session.ts";
-import type { HostMessage, MatrixId, PageMessage, RunSource } from "../../webview/messages.ts";
+import type {
+  AnswerAhead,
+  HostMessage,
+  MatrixId,
+  PageMessage,
+  RunSource,
+} from "../../webview/messages.ts";
 import type { Theme } from "./themes.ts";
 
 /** Tests and benchmarks run in the root, wherever they are bundled to. */
@@ -24,6 +30,8 @@ export interface PanelOptions {
   readonly at?: MatrixId | null;
   readonly tensor?: string;
   readonly source?: RunSource | null;
+  /** Answers that come with the first message. */
+  readonly ahead?: readonly AnswerAhead[];
   /** What the page kept. */
   readonly state?: unknown;
   readonly width?: number;
@@ -86,8 +94,8 @@ export async function openPanel(browser: Browser, options: PanelOptions): Promis
     act(message) {
       acts.push(message);
       if (message.type !== "ready") return;
-      const { at = null, tensor, source = null } = options;
-      void post({ type: "show", title, at, tensor, source });
+      const { at = null, tensor, source = null, ahead } = options;
+      void post({ type: "show", title, at, tensor, source, ahead });
     },
     cancellation() {
       const source = new CancellationTokenSource();

@@ -8,12 +8,19 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import type { CancellationToken } from "vscode-jsonrpc";
+import { CancellationTokenSource, type CancellationToken } from "vscode-jsonrpc";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { AnswersAhead } from "../../extension/panels/ahead.ts";
 import { checkpointAnswers, runAnswers } from "../../extension/panels/answers.ts";
 import type { Answers } from "../../extension/panels/session.ts";
 import type { Viewport } from "../../webview/matrix/viewport.ts";
-import type { MatrixTileKind, Params, RunSource, Tile } from "../../webview/messages.ts";
+import type {
+  MatrixTileKind,
+  MethodName,
+  Params,
+  RunSource,
+  Tile,
+} from "../../webview/messages.ts";
 import { bundleDaemon } from "../daemon/bundle.ts";
 import { Harness, reportBuilt, type Client } from "../daemon/harness.ts";
 import { launch } from "./browser.ts";
@@ -280,6 +287,38 @@ describe.runIf(missing === "")(`pages in Chromium${missing}`, () => {
       ).toBe("PNG");
     });
 
+    test("another panel of the matrix opens to the side", async () => {
+      const { page, acts } = await openMatrix();
+      await page.getByRole("button", { name: "Open to the Side" }).click();
+      const open = { type: "open", view: "matrix", at: { layer: 1, role: "q" }, aside: true };
+      await expect.poll(() => acts.at(-1)).toEqual(open);
+    });
+
+    test("what came with the first message is not asked for again", async () => {
+      const real = ofRun();
+      const asked: MethodName[] = [];
+      const answers: Answers<CancellationToken> = {
+        answer(method, params, token) {
+          asked.push(method);
+          return real.answer(method, params, token);
+        },
+      };
+      const at = { layer: 1, role: "q" } as const;
+      const ahead = new AnswersAhead(real, new CancellationTokenSource().token);
+      ahead.start({ method: "run", params: {} });
+      ahead.start({ method: "matrix", params: at });
+      await expect.poll(() => ahead.size).toBe(2);
+      const { page } = await openMatrix({ ahead: ahead.take() }, answers);
+      await page.getByRole("heading", { name: "Layer 1 · q" }).waitFor();
+      expect(asked.filter((method) => method !== "matrixTile")).toEqual([]);
+      // Once: another matrix is asked for, and the first one again.
+      await page.getByRole("button", { name: "Next layer" }).click();
+      await page.getByRole("heading", { name: "Layer 2 · q" }).waitFor();
+      await page.getByRole("button", { name: "Layer before" }).click();
+      await page.getByRole("heading", { name: "Layer 1 · q" }).waitFor();
+      expect(asked.filter((method) => method !== "matrixTile")).toEqual(["matrix", "matrix"]);
+    });
+
     test("a run that is gone says so", async () => {
       const { page } = await open("matrix", ofRun({ job: "20000101T000000000-0000" }));
       await page.getByRole("alert").waitFor();
@@ -293,17 +332,69 @@ describe.runIf(missing === "")(`pages in Chromium${missing}`, () => {
   });
 
   describe("layer map", () => {
-    test("arrows move, Enter opens the matrix, another figure recolours", async () => {
+    const cell = (page: Page, id: string) => page.locator(`[data-cell="${id}"]`);
+
+    test("arrows move, Enter shows the matrix below, another figure recolours", async () => {
       const { page, acts } = await open("layerMap", ofRun(), { source: { job } });
-      await page.locator('[data-cell="0/q"]').focus();
+      await cell(page, "0/q").focus();
       for (const key of ["ArrowRight", "ArrowDown", "Enter"]) await page.keyboard.press(key);
+      await page.getByRole("heading", { name: "Layer 1 · k" }).waitFor();
+      expect(await page.locator(".dr-plots canvas").count()).toBe(3);
+      // The keyboard stays in the map, and goes on from there.
+      for (const key of ["ArrowDown", "Enter"]) await page.keyboard.press(key);
+      await page.getByRole("heading", { name: "Layer 1 · v" }).waitFor();
+      await page.getByRole("button", { name: "Open in Its Own Tab" }).click();
       await expect
         .poll(() => acts.at(-1))
-        .toEqual({ type: "open", view: "matrix", at: { layer: 1, role: "k" } });
-      const fill = () => page.locator('[data-cell="3/o"] rect').getAttribute("fill");
+        .toEqual({ type: "open", view: "matrix", at: { layer: 1, role: "v" } });
+      const fill = () => cell(page, "3/o").locator("rect").getAttribute("fill");
       const before = await fill();
       await page.getByRole("combobox", { name: "Colour by" }).selectOption("Kept importance");
       expect(await fill()).not.toBe(before);
+    });
+
+    test("the matrix below is in view beside the map, is restored, and closed for good", async () => {
+      const height = 700;
+      const { page, state } = await open("layerMap", ofRun(), { source: { job }, height });
+      await cell(page, "2/o").click();
+      await page.locator(".dr-plots canvas").first().waitFor();
+      await quiet(page);
+      const edges = (of: string) =>
+        page
+          .locator(of)
+          .first()
+          .evaluate((element) => element.getBoundingClientRect().toJSON() as DOMRect);
+      expect((await edges("svg[role=grid]")).top).toBeGreaterThanOrEqual(0);
+      expect((await edges(".dr-plots canvas")).top).toBeLessThan(height);
+      const kept = await state();
+      const again = await open("layerMap", ofRun(), { source: { job }, state: kept });
+      await again.page.getByRole("heading", { name: "Layer 2 · o" }).waitFor();
+      await again.page.getByRole("button", { name: "Close the matrix" }).click();
+      expect(await again.page.locator(".dr-plots").isVisible()).toBe(false);
+      // The keyboard is back where it came from.
+      expect(await cell(again.page, "2/o").evaluate((e) => e === document.activeElement)).toBe(
+        true,
+      );
+      expect(await again.state()).toMatchObject({ page: { open: false } });
+    });
+
+    test("a later choice wins over an answer that is still on its way", async () => {
+      const real = ofRun();
+      let release: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const answers: Answers<CancellationToken> = {
+        async answer(method, params, token) {
+          if (method === "matrix" && (params as Params<"matrix">).layer === 0) await held;
+          return real.answer(method, params, token);
+        },
+      };
+      const { page } = await open("layerMap", answers, { source: { job } });
+      await cell(page, "0/q").click();
+      await cell(page, "1/q").click();
+      await page.getByRole("heading", { name: "Layer 1 · q" }).waitFor();
+      release();
+      await quiet(page);
+      await page.getByRole("heading", { name: "Layer 1 · q" }).waitFor();
     });
   });
 
@@ -425,6 +516,10 @@ describe.runIf(missing === "")(`pages in Chromium${missing}`, () => {
       ] as const) {
         const panel = await open(view, ofRun(), { theme, width, source });
         await panel.page.locator("svg").first().waitFor();
+        if (view === "layerMap") {
+          await panel.page.locator('[data-cell="1/down"]').click();
+          await panel.page.locator(".dr-plots canvas").first().waitFor();
+        }
         await shoot(panel.page, `${view}-${theme.name}-${width}`, width);
       }
       for (const width of [1280, 480]) {

@@ -1,16 +1,23 @@
 /**
- * What the rotation optimizer did: loss by step, one line for each learned R1. The two objectives have different
- * units, so each phase has a panel of its own, as wide as its share of the steps.
+ * What the rotation optimizer did, one line for each learned R1: the loss by step, and the entropy beside it. The two
+ * have different units, so each has a panel of its own, as wide as its share of the steps; pointing into one reads out
+ * the step in all.
  */
 import { bisector, extent, line, scaleLinear, select } from "d3";
-import type { CurvePoint, LayerReport } from "../../daemon/report.ts";
-import { type Objective, OBJECTIVES } from "../../daemon/vocabulary.ts";
+import type { Objective } from "../../daemon/vocabulary.ts";
 import { bottomAxis, leftAxis } from "./axis.ts";
-import { emptyState, type Group, h, svgImage } from "./element.ts";
+import { emptyState, h, svgImage } from "./element.ts";
 import { change, count, figure, range, tick } from "./format.ts";
+import {
+  type CurveLayer,
+  type LearnedCurve,
+  learnedCurves,
+  type Series,
+  seriesOf,
+  type SeriesPoint,
+  seriesPoints,
+} from "./learnedCurves.ts";
 import { swatchLegend } from "./legend.ts";
-
-export type CurveLayer = Pick<LayerReport, "index" | "curve">;
 
 export interface CurvesOptions {
   readonly width: number;
@@ -18,52 +25,14 @@ export interface CurvesOptions {
   readonly layer: number;
 }
 
-/** One learned R1: the layers that share it and its losses. */
-export interface LearnedCurve {
-  readonly first: number;
-  readonly last: number;
-  readonly points: readonly CurvePoint[];
-}
-
-export const OBJECTIVE_LABELS: Readonly<Record<Objective, string>> = {
+const OBJECTIVE_LABELS: Readonly<Record<Objective, string>> = {
   entropy: "entropy, nats",
   "pruned-mass": "pruned mass, summed over rows",
 };
 
-/** Consecutive layers with the same curve share one R1 and become one line. */
-export function learnedCurves(layers: readonly CurveLayer[]): LearnedCurve[] {
-  const learned: LearnedCurve[] = [];
-  for (const { index, curve } of layers) {
-    if (curve.length === 0) continue;
-    const previous = learned.at(-1);
-    if (previous?.last === index - 1 && same(previous.points, curve)) {
-      learned[learned.length - 1] = { ...previous, last: index };
-    } else {
-      learned.push({ first: index, last: index, points: curve });
-    }
-  }
-  return learned;
-}
-
-function same(a: readonly CurvePoint[], b: readonly CurvePoint[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((p, i) => {
-      const q = b[i];
-      return q?.step === p.step && q.loss === p.loss && q.objective === p.objective;
-    })
-  );
-}
-
 const MARGIN = { top: 26, right: 10, bottom: 40, left: 56 };
 const PLOT_HEIGHT = 200;
 const BETWEEN = 24;
-
-interface Phase {
-  readonly objective: Objective;
-  readonly from: number;
-  readonly to: number;
-}
 
 export function curvesChart(
   container: HTMLElement,
@@ -71,17 +40,15 @@ export function curvesChart(
   options: CurvesOptions,
 ): void {
   const learned = learnedCurves(layers);
-  if (learned.length === 0) {
+  const selected =
+    learned.find((c) => c.first <= options.layer && options.layer <= c.last) ?? learned[0];
+  if (selected === undefined) {
     emptyState(container, "Not rotated: nothing was learned, so there is no loss to show.");
     return;
   }
-  const phases = phasesOf(learned);
-  const selected =
-    learned.find((c) => c.first <= options.layer && options.layer <= c.last) ?? learned[0];
-  const name = selected === undefined ? "" : layersName(selected);
+  const all = seriesOf(learned);
+  const name = layersName(selected);
   const readout = h("p", { class: "dr-readout" });
-  const rest = describeWhole(selected, phases);
-  readout.replaceChildren(...rest);
   container.replaceChildren(
     swatchLegend([
       { label: name, className: "dr-after", shape: "line" },
@@ -90,55 +57,58 @@ export function curvesChart(
         : []),
     ]),
   );
-  const stacked = options.width < 520 && phases.length > 1;
-  const room = options.width - (stacked ? 0 : BETWEEN * (phases.length - 1));
-  const steps = phases.reduce((n, p) => n + (p.to - p.from), 0) || 1;
+  const stacked = options.width < 520 && all.length > 1;
+  const room = options.width - (stacked ? 0 : BETWEEN * (all.length - 1));
+  const steps = all.reduce((n, s) => n + (s.to - s.from), 0) || 1;
   const plots = h("div", { class: "dr-phases" });
   container.append(plots, readout);
-  for (const phase of phases) {
+
+  const panels: Panel[] = [];
+  const point = (step: number | null): void => {
+    for (const { mark } of panels) mark(step);
+    readout.replaceChildren(
+      h("strong", {}, name),
+      ...(step === null ? describeWhole(selected, all) : describeStep(selected, all, step)),
+    );
+  };
+  for (const series of all) {
     const share = Math.max(
       0.3,
-      Math.min(phases.length > 1 ? 0.7 : 1, (phase.to - phase.from) / steps),
+      Math.min(all.length > 1 ? 0.7 : 1, (series.to - series.from) / steps),
     );
     const width = stacked ? options.width : Math.floor(room * share);
-    drawPhase(plots, phase, learned, selected, width, (step) => {
-      readout.replaceChildren(...(step === undefined ? rest : describeStep(name, phase, step)));
-    });
+    panels.push(drawPanel(plots, series, learned, selected, { width, point }));
   }
+  point(null);
 }
 
-function phasesOf(learned: readonly LearnedCurve[]): Phase[] {
-  return OBJECTIVES.flatMap((objective) => {
-    const steps = learned.flatMap((c) => c.points.filter((p) => p.objective === objective));
-    const [from, to] = extent(steps, (p) => p.step);
-    return from === undefined ? [] : [{ objective, from, to }];
-  }).sort((a, b) => a.from - b.from);
+interface Panel {
+  /** Shows a dot at the known step that is nearest, or none. */
+  readonly mark: (step: number | null) => void;
 }
 
-function drawPhase(
+function drawPanel(
   container: HTMLElement,
-  phase: Phase,
+  series: Series,
   learned: readonly LearnedCurve[],
-  selected: LearnedCurve | undefined,
-  width: number,
-  onStep: (point: CurvePoint | undefined) => void,
-): void {
+  selected: LearnedCurve,
+  { width, point }: { readonly width: number; readonly point: (step: number | null) => void },
+): Panel {
   const height = MARGIN.top + PLOT_HEIGHT + MARGIN.bottom;
-  const own = (c: LearnedCurve): CurvePoint[] =>
-    c.points.filter((p) => p.objective === phase.objective);
-  const [low = 0, high = 1] = extent(learned.flatMap(own), (p) => p.loss);
+  const own = (c: LearnedCurve) => seriesPoints(c.points, series.figure);
+  const [low = 0, high = 1] = extent(learned.flatMap(own), (p) => p.value);
   const x = scaleLinear(
-    [phase.from, Math.max(phase.to, phase.from + 1)],
+    [series.from, Math.max(series.to, series.from + 1)],
     [MARGIN.left, width - MARGIN.right],
   );
   const y = scaleLinear(
     [low, high > low ? high : low + 1],
     [MARGIN.top + PLOT_HEIGHT, MARGIN.top],
   ).nice(4);
-  const ofSelected = selected === undefined ? [] : own(selected);
-  const svg = svgImage(container, width, height, gist(phase, selected, ofSelected));
+  const points = own(selected);
+  const svg = svgImage(container, width, height, gist(series, selected, points));
   leftAxis(svg.append("g").attr("transform", `translate(${MARGIN.left},0)`), y, MARGIN.left, {
-    label: `↑ ${OBJECTIVE_LABELS[phase.objective]}`,
+    label: `↑ ${seriesLabel(series)}`,
     ticks: 4,
     format: tick,
     grid: width - MARGIN.left - MARGIN.right,
@@ -149,9 +119,9 @@ function drawPhase(
     width - MARGIN.right,
     { label: "step →", ticks: Math.max(2, Math.floor(width / 110)), format: count, grid: 0 },
   );
-  const path = line<CurvePoint>()
+  const path = line<SeriesPoint>()
     .x((p) => x(p.step))
-    .y((p) => y(p.loss));
+    .y((p) => y(p.value));
   svg
     .append("g")
     .attr("class", "dr-before dr-context")
@@ -161,73 +131,81 @@ function drawPhase(
     .attr("class", "dr-stroke")
     .attr("d", (c) => path(own(c)));
   const front = svg.append("g").attr("class", "dr-after");
-  front.append("path").attr("class", "dr-stroke").attr("d", path(ofSelected));
-  hover(front, svg.node(), ofSelected, x, y, onStep);
-}
-
-function hover(
-  front: Group,
-  svg: SVGSVGElement | null,
-  points: readonly CurvePoint[],
-  x: ReturnType<typeof scaleLinear<number, number>>,
-  y: (loss: number) => number,
-  onStep: (point: CurvePoint | undefined) => void,
-): void {
-  if (svg === null) return;
+  front.append("path").attr("class", "dr-stroke").attr("d", path(points));
   const dot = front
     .append("circle")
     .attr("class", "dr-fill")
     .attr("r", 4)
     .attr("visibility", "hidden");
-  const nearest = bisector((p: CurvePoint) => p.step);
-  select(svg)
-    .on("pointermove", (event: PointerEvent) => {
-      const step = x.invert(event.clientX - svg.getBoundingClientRect().left);
-      const point = points[nearest.center(points, step)];
-      if (point === undefined) return;
-      dot.attr("visibility", "visible").attr("cx", x(point.step)).attr("cy", y(point.loss));
-      onStep(point);
-    })
-    .on("pointerleave", () => {
-      dot.attr("visibility", "hidden");
-      onStep(undefined);
-    });
+  const node = svg.node();
+  if (node !== null) {
+    select(node)
+      .on("pointermove", (event: PointerEvent) => {
+        point(Math.round(x.invert(event.clientX - node.getBoundingClientRect().left)));
+      })
+      .on("pointerleave", () => {
+        point(null);
+      });
+  }
+  return {
+    mark(step) {
+      const at = step === null ? undefined : nearest(points, step);
+      dot.attr("visibility", at === undefined ? "hidden" : "visible");
+      if (at !== undefined) dot.attr("cx", x(at.step)).attr("cy", y(at.value));
+    },
+  };
 }
+
+const byStep = bisector((p: SeriesPoint) => p.step);
+
+/** Undefined where nothing is known of the figure near that step: it may belong to another part of the learning. */
+function nearest(points: readonly SeriesPoint[], step: number): SeriesPoint | undefined {
+  const [first, last] = [points[0], points.at(-1)];
+  if (first === undefined || last === undefined) return undefined;
+  const apart = (last.step - first.step) / points.length;
+  if (step < first.step - apart || step > last.step + apart) return undefined;
+  return points[byStep.center(points, step)];
+}
+
+/** What is only looked at says so where something else is minimised. */
+const seriesLabel = ({ figure, minimised }: Series): string =>
+  minimised ? `loss: ${OBJECTIVE_LABELS[figure]}` : OBJECTIVE_LABELS[figure];
 
 function layersName(c: LearnedCurve): string {
   return c.first === c.last ? `layer ${c.first}` : `layers ${range(c.first, c.last)}, one rotation`;
 }
 
-function gist(phase: Phase, c: LearnedCurve | undefined, points: readonly CurvePoint[]): string {
-  const first = points[0];
-  const last = points.at(-1);
-  if (c === undefined || first === undefined || last === undefined) return phase.objective;
-  return `Loss by step, ${OBJECTIVE_LABELS[phase.objective]}: ${layersName(c)} goes from ${figure(first.loss)} at step ${first.step} to ${figure(last.loss)} at step ${last.step}`;
+function gist(series: Series, c: LearnedCurve, points: readonly SeriesPoint[]): string {
+  const what = `${capital(seriesLabel(series))}, by step`;
+  const [first, last] = [points[0], points.at(-1)];
+  if (first === undefined || last === undefined) return what;
+  return `${what}: ${layersName(c)} goes from ${figure(first.value)} at step ${first.step} to ${figure(last.value)} at step ${last.step}`;
 }
 
-function describeStep(name: string, phase: Phase, point: CurvePoint): Node[] {
+function describeStep(c: LearnedCurve, all: readonly Series[], step: number): Node[] {
+  const known = all.flatMap((series) => {
+    const at = nearest(seriesPoints(c.points, series.figure), step);
+    return at === undefined ? [] : [{ series, at }];
+  });
+  const shown = known[0]?.at.step ?? step;
   return [
-    h("strong", {}, name),
-    h("span", {}, `step ${count(point.step)}`),
-    h("span", {}, `${OBJECTIVE_LABELS[phase.objective]}: ${figure(point.loss)}`),
+    h("span", {}, `step ${count(shown)}`),
+    ...known.map(({ series, at }) => {
+      const when = at.step === shown ? "" : ` at step ${count(at.step)}`;
+      return h("span", {}, `${OBJECTIVE_LABELS[series.figure]}: ${figure(at.value)}${when}`);
+    }),
   ];
 }
 
-function describeWhole(c: LearnedCurve | undefined, phases: readonly Phase[]): Node[] {
-  if (c === undefined) return [];
-  const parts = phases.flatMap((phase) => {
-    const points = c.points.filter((p) => p.objective === phase.objective);
-    const first = points[0];
-    const last = points.at(-1);
+function describeWhole(c: LearnedCurve, all: readonly Series[]): Node[] {
+  return all.flatMap((series) => {
+    const points = seriesPoints(c.points, series.figure);
+    const [first, last] = [points[0], points.at(-1)];
     if (first === undefined || last === undefined) return [];
-    const relative = first.loss === 0 ? 0 : last.loss / first.loss - 1;
-    return [
-      h(
-        "span",
-        {},
-        `${phase.objective} ${figure(first.loss)} → ${figure(last.loss)} (${change(relative)})`,
-      ),
-    ];
+    const relative = first.value === 0 ? 0 : last.value / first.value - 1;
+    const from = `${figure(first.value)} → ${figure(last.value)}`;
+    return [h("span", {}, `${series.figure} ${from} (${change(relative)})`)];
   });
-  return [h("strong", {}, layersName(c)), ...parts];
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -2,7 +2,8 @@
  * The charts, used by the HTML report and the editor's webviews alike: each a function of a container, data and
  * options that replaces the container's content. Colours of everything but data come from `charts.css`.
  */
-export { curvesChart, learnedCurves, type CurveLayer, type CurvesOptions } from "./curves.ts";
+export { curvesChart, type CurvesOptions } from "./curves.ts";
+export { learnedCurves, type CurveLayer } from "./learnedCurves.ts";
 export { depthChart, type DepthOptions, type DepthPoint } from "./depth.ts";
 export {
   colourOf,

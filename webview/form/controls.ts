@@ -53,6 +53,8 @@ export interface Choice {
   readonly element: HTMLElement;
   /** A value that is none of the options chooses nothing. */
   set(value: string): void;
+  /** On what is chosen. */
+  focus(): void;
 }
 
 /** Radio buttons as cards: name, and what it means. */
@@ -85,6 +87,9 @@ export function cards<V extends string>(
     element,
     set(value) {
       for (const input of inputs) input.checked = input.value === value;
+    },
+    focus() {
+      (inputs.find(({ checked }) => checked) ?? inputs[0])?.focus();
     },
   };
 }

@@ -26,7 +26,11 @@ export function estimatePanel(): Estimate {
     },
     show(estimate) {
       element.setAttribute("aria-busy", "false");
-      body.replaceChildren(figures(estimate), ...remarks(estimate.notes));
+      body.replaceChildren(
+        ...estimate.shortages.map(({ message }) => h("p", { class: "form-refused" }, message)),
+        figures(estimate),
+        ...remarks(estimate.notes),
+      );
     },
     refuse({ message }) {
       element.setAttribute("aria-busy", "false");

@@ -1,6 +1,6 @@
 /** What the form of Prune with DenoiseRotator and its host say to each other; checked at both ends. */
 import * as z from "zod/mini";
-import { DEVICE_CHOICES, OBJECTIVES, PRUNE_METHODS } from "../../daemon/vocabulary.ts";
+import { DEVICE_CHOICES, GPU_NUMBERS, OBJECTIVES, PRUNE_METHODS } from "../../daemon/vocabulary.ts";
 
 export const EFFORTS = {
   fast: { steps: 50, samples: 32 },
@@ -11,6 +11,11 @@ export type Effort = keyof typeof EFFORTS;
 
 const text = z.string().check(z.maxLength(4096));
 const count = z.int().check(z.minimum(1), z.maximum(1_000_000));
+
+const device = z.union([
+  z.enum(DEVICE_CHOICES),
+  z.templateLiteral(["cuda:", z.string().check(z.regex(GPU_NUMBERS))]),
+]);
 
 /** What a person has filled in. The words are those of recipe files. */
 export const formValues = z.object({
@@ -26,7 +31,7 @@ export const formValues = z.object({
   evaluation: z.array(text).check(z.maxLength(64)),
   /** Null: named after the checkpoint and the options. */
   out: z.nullable(text),
-  device: z.enum(DEVICE_CHOICES),
+  device,
 });
 export type FormValues = z.infer<typeof formValues>;
 
@@ -48,6 +53,13 @@ export const formMessage = z.discriminatedUnion("type", [
 /** From the page to its host. */
 export type FormMessage = z.infer<typeof formMessage>;
 
+const trouble = z.object({
+  message: z.string(),
+  /** The control that it is about; null: the whole. */
+  field: z.nullable(z.enum(["sparsity", "rotation", "calibration", "evaluation", "out", "device"])),
+});
+export type Trouble = z.infer<typeof trouble>;
+
 const amount = z.number().check(z.nonnegative());
 const estimate = z.object({
   device: amount,
@@ -61,18 +73,13 @@ const estimate = z.object({
   parameters: amount,
   modelType: text,
   notes: z.array(z.string()),
+  /** What it needs more of than there is: it cannot start. */
+  shortages: z.array(trouble),
 });
 export type EstimateView = z.infer<typeof estimate>;
 
-const trouble = z.object({
-  message: z.string(),
-  /** The control that it is about; null: the whole. */
-  field: z.nullable(z.enum(["sparsity", "rotation", "calibration", "evaluation", "out", "device"])),
-});
-export type Trouble = z.infer<typeof trouble>;
-
 const deviceChoice = z.object({
-  device: z.enum(DEVICE_CHOICES),
+  device,
   available: z.boolean(),
   detail: z.string(),
 });

@@ -1,13 +1,15 @@
 /** The form itself: controls, their values, and what the host says of them. */
 import { h } from "../charts/index.ts";
 import { button } from "../controls/index.ts";
-import { cards, field, textInput, type Field } from "./controls.ts";
+import { EFFORT_CARDS, METHODS, PATTERNS, ROTATIONS } from "./choices.ts";
+import { cards, field, textInput } from "./controls.ts";
 import { deviceField } from "./device.ts";
+import { Ending } from "./ending.ts";
 import { estimatePanel } from "./estimate.ts";
+import { formFields } from "./fields.ts";
 import { fileList } from "./files.ts";
 import {
   EFFORTS,
-  type Effort,
   type FormMessage,
   type FormState,
   type FormValues,
@@ -15,6 +17,7 @@ import {
   type Trouble,
 } from "./messages.ts";
 import { moreOptions } from "./more.ts";
+import { calibrationWords, checkpointName, effortOf } from "./words.ts";
 
 export interface Door {
   post(message: FormMessage): void;
@@ -27,82 +30,24 @@ export class FormView {
   #checkpoint = "";
   #foundCalibration: string | null = null;
   #values: FormValues | null = null;
-  /** A control holds what is no value: the others are as planned, but not what the person sees. */
-  #wrong = false;
-  /** These values have been planned, and can be. */
-  #planned = false;
-  /** Until the host answers, so that one impatient double click does not start two runs. */
-  #starting = false;
 
   readonly #title = h("h1", {}, "Prune");
   readonly #path = h("p", { class: "form-hint form-path" });
-  readonly #method = cards(
-    "method",
-    [
-      {
-        value: "sparsegpt",
-        label: "SparseGPT",
-        detail: "Corrects the weights that stay. Best quality.",
-      },
-      {
-        value: "wanda",
-        label: "Wanda",
-        detail: "Weights times activations. Faster, no correction.",
-      },
-      {
-        value: "magnitude",
-        label: "Magnitude",
-        detail: "Smallest weights go. Needs no text, loses most.",
-      },
-    ],
-    (method) => {
-      this.#change({ method });
-    },
-  );
-  readonly #pattern = cards(
-    "sparsity",
-    [
-      { value: "2:4", label: "2:4", detail: "Keeps 2 of every 4. GPUs can run it faster." },
-      { value: "4:8", label: "4:8", detail: "Keeps 4 of every 8." },
-      { value: "50%", label: "50 %", detail: "Wherever it hurts least. Better quality." },
-    ],
-    (sparsity) => {
-      this.#change({ sparsity });
-    },
-  );
+  readonly #method = cards("method", METHODS, (method) => {
+    this.#change({ method });
+  });
+  readonly #pattern = cards("sparsity", PATTERNS, (sparsity) => {
+    this.#change({ sparsity });
+  });
   readonly #otherPattern = textInput("Another pattern", "1:4, 60%", (sparsity) => {
     if (sparsity.trim() !== "") this.#change({ sparsity: sparsity.trim() });
   });
-  readonly #rotation = cards(
-    "rotation",
-    [
-      {
-        value: "layer",
-        label: "Each layer",
-        detail: "Best quality; adds 6.5 % parameters at 8B.",
-      },
-      {
-        value: "global",
-        label: "One for all",
-        detail: "Output stays a plain checkpoint for every engine.",
-      },
-      { value: "none", label: "None", detail: "Plain pruning, for comparing." },
-    ],
-    (rotation) => {
-      this.#change({ rotation });
-    },
-  );
-  readonly #effort = cards<Effort>(
-    "effort",
-    [
-      { value: "fast", label: "Fast", detail: "50 steps, 32 windows. To try things." },
-      { value: "balanced", label: "Balanced", detail: "200 steps, 128 windows." },
-      { value: "thorough", label: "Thorough", detail: "600 steps. Pays off at 2:4." },
-    ],
-    (effort) => {
-      this.#change(EFFORTS[effort]);
-    },
-  );
+  readonly #rotation = cards("rotation", ROTATIONS, (rotation) => {
+    this.#change({ rotation });
+  });
+  readonly #effort = cards("effort", EFFORT_CARDS, (effort) => {
+    this.#change(EFFORTS[effort]);
+  });
   readonly #calibration = fileList(
     this.#browse("calibration", "Choose calibration text"),
     (path) => {
@@ -128,54 +73,25 @@ export class FormView {
       this.#change(change);
     },
     (wrong) => {
-      this.#wrong = wrong;
-      this.#enable();
+      this.#ending.wrong(wrong);
     },
   );
   readonly #estimate = estimatePanel();
-  readonly #start = button({
-    label: "Start Pruning",
-    primary: true,
-    onClick: () => {
-      this.#submit("start");
-    },
-  });
-  readonly #save = button({
-    label: "Save as Recipe…",
-    onClick: () => {
-      this.#submit("save");
-    },
+  readonly #ending = new Ending(() => {
+    this.#submit("save");
   });
 
-  readonly #fields: Readonly<Record<NonNullable<Trouble["field"]>, Field>> = {
-    sparsity: field(
-      "Pattern",
-      "Pruned weights are stored as zeros: the output is as large as the input.",
+  readonly #fields = formFields({
+    sparsity: [
       this.#pattern.element,
       h("div", { class: "form-row" }, h("span", {}, "or"), this.#otherPattern.element),
-    ),
-    rotation: field(
-      "Rotation",
-      "Learned rotations gather importance onto few weights before the others are deleted.",
-      this.#rotation.element,
-    ),
-    calibration: field(
-      "Calibration text",
-      "Like what the model was trained on: plain text, JSONL or Parquet.",
-      this.#calibration.element,
-    ),
-    evaluation: field(
-      "Measure perplexity on",
-      "Dense, pruned without rotation, and the result, on the same windows. Not the calibration text.",
-      this.#evaluation.element,
-    ),
-    out: field(
-      "Output folder",
-      "",
-      h("div", { class: "form-row" }, this.#out.element, this.#browseButton()),
-    ),
-    device: field("Device", "", this.#device.element),
-  };
+    ],
+    rotation: [this.#rotation.element],
+    calibration: [this.#calibration.element],
+    evaluation: [this.#evaluation.element],
+    out: [h("div", { class: "form-row" }, this.#out.element, this.#browseButton())],
+    device: [this.#device.element],
+  });
 
   constructor(private readonly door: Door) {
     const { sparsity, rotation, calibration, evaluation, out, device } = this.#fields;
@@ -196,18 +112,12 @@ export class FormView {
         evaluation.element,
         this.#more.element,
       ),
-      h(
-        "aside",
-        { class: "form-aside" },
-        this.#estimate.element,
-        h("div", { class: "form-actions" }, this.#start, this.#save),
-      ),
+      h("aside", { class: "form-aside" }, this.#estimate.element, this.#ending.element),
     );
     this.element.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit("start");
     });
-    this.#enable();
   }
 
   receive(message: HostMessage): void {
@@ -218,6 +128,8 @@ export class FormView {
         this.#values = message.values;
         this.#show();
         this.#keep();
+        // Who agrees with the defaults needs one key more.
+        this.#method.focus();
         return;
       case "out":
         this.#out.element.placeholder = message.out;
@@ -236,23 +148,17 @@ export class FormView {
         this.#estimate.busy();
         return;
       case "estimate":
-        this.#blame(null);
+        this.#blame(message.estimate.shortages[0] ?? null);
         this.#estimate.show(message.estimate);
-        this.#planned = true;
-        this.#enable();
+        this.#ending.planned(message.estimate.shortages.length === 0);
         return;
       case "trouble":
         this.#blame(message.trouble);
         this.#estimate.refuse(message.trouble);
-        // One of starting may have gone by the next time; one of planning is of these values.
-        if (!this.#starting) this.#planned = false;
-        this.#enable();
+        this.#ending.refused();
         return;
       case "idle":
-        this.#start.textContent = "Start Pruning";
-        // What could be started before can be tried again, whether the person or the machine stopped it.
-        this.#starting = false;
-        this.#enable();
+        this.#ending.idle();
         return;
       default:
         message satisfies never;
@@ -262,8 +168,7 @@ export class FormView {
   #change(change: Partial<FormValues>): void {
     if (!this.#values) return;
     this.#values = { ...this.#values, ...change };
-    this.#planned = false;
-    this.#enable();
+    this.#ending.planned(false);
     this.#show();
     this.#keep();
     this.door.post({ type: "change", values: this.#values });
@@ -272,27 +177,19 @@ export class FormView {
   #show(): void {
     const values = this.#values;
     if (!values) return;
-    const parts = this.#checkpoint.split(/[\\/]/);
-    const isFile = /\.(json|safetensors)$/.test(this.#checkpoint);
-    this.#title.textContent = `Prune ${parts.at(isFile ? -2 : -1) ?? ""}`;
+    this.#title.textContent = `Prune ${checkpointName(this.#checkpoint)}`;
     this.#path.textContent = this.#checkpoint;
     this.#method.set(values.method);
     this.#pattern.set(values.sparsity);
-    if (["2:4", "4:8", "50%"].includes(values.sparsity)) this.#otherPattern.set("");
-    else this.#otherPattern.set(values.sparsity);
+    const isCard = PATTERNS.some(({ value }) => value === values.sparsity);
+    this.#otherPattern.set(isCard ? "" : values.sparsity);
     this.#rotation.set(values.rotation);
     this.#effort.set(effortOf(values) ?? "");
-    this.#calibration.show(values.calibration, this.#calibrationWords(values));
+    this.#calibration.show(values.calibration, calibrationWords(values, this.#foundCalibration));
     this.#evaluation.show(values.evaluation, "No text: perplexity is not measured.");
     this.#out.set(values.out ?? "");
     this.#device.set(values.device);
     this.#more.show(values);
-  }
-
-  #calibrationWords({ method }: FormValues): string {
-    if (method === "magnitude") return "Magnitude needs none; the rotation uses none either.";
-    if (this.#foundCalibration === null) return "None beside the weights: choose a file.";
-    return `${this.#foundCalibration.split(/[\\/]/).at(-1) ?? ""}, beside the weights`;
   }
 
   #blame(trouble: Trouble | null): void {
@@ -306,18 +203,10 @@ export class FormView {
   }
 
   #submit(type: "start" | "save"): void {
-    if (!this.#values || this.#wrong || (type === "start" && this.#start.disabled)) return;
-    if (type === "start") {
-      this.#starting = true;
-      this.#enable();
-      this.#start.textContent = "Starting …";
-    }
-    this.door.post({ type, values: this.#values });
-  }
-
-  #enable(): void {
-    this.#start.disabled = !this.#planned || this.#wrong || this.#starting;
-    this.#save.disabled = this.#wrong;
+    const values = this.#values;
+    if (values === null || !this.#ending.can(type)) return;
+    if (type === "start") this.#ending.starting();
+    this.door.post({ type, values });
   }
 
   #without(name: "calibration" | "evaluation", path: string): string[] {
@@ -344,8 +233,3 @@ export class FormView {
     return element;
   }
 }
-
-const effortOf = ({ steps, samples }: FormValues): Effort | undefined => {
-  const names: readonly Effort[] = ["fast", "balanced", "thorough"];
-  return names.find((name) => EFFORTS[name].steps === steps && EFFORTS[name].samples === samples);
-};

@@ -3,55 +3,27 @@
  * keys change one view; a frame draws all plots from what the tile store has, and asks it for what is missing.
  */
 import { h } from "../charts/index.ts";
-import type { Range } from "../messages.ts";
-import { AXES_MARGIN, type AxisNames } from "./axes.ts";
+import { AXES_MARGIN } from "./axes.ts";
 import { drawScene } from "./draw.ts";
 import { listen, type Gestures } from "./gestures.ts";
-import { levelFor, tilesOver } from "./levels.ts";
+import { levelFor } from "./levels.ts";
+import type { ExplorerOptions } from "./options.ts";
 import { createPlot, resizePlot, sizeFor, type Plot } from "./plot.ts";
-import {
-  readAt,
-  shownCells,
-  type Cursor,
-  type Look,
-  type Reading,
-  type ShownCell,
-} from "./reading.ts";
-import type { PlotSource } from "./source.ts";
-import type { DecodedTile } from "./tile.ts";
-import { TileStore, type FetchTile, type WantedTile } from "./tileStore.ts";
+import { readAt, shownCells, type Cursor, type Look, type ShownCell } from "./reading.ts";
+import { middleFirst, tilesFor } from "./sceneTiles.ts";
+import { TileStore, type WantedTile } from "./tileStore.ts";
 import {
   fit,
   pan,
   resized,
   reveal,
   visible,
+  weightAt,
   zoom,
-  type Shape,
+  type Point,
   type Size,
   type Viewport,
 } from "./viewport.ts";
-
-export interface ExplorerOptions<Kind extends string> {
-  readonly shape: Shape;
-  readonly axes: AxisNames;
-  readonly plots: readonly PlotSource<Kind>[];
-  readonly fetch: FetchTile<Kind>;
-  /** Columns of a group of the N:M pattern; 0 for none. */
-  readonly group: number;
-  /** What the matrix is, for screen readers. */
-  readonly label: string;
-  /** A view kept from before. */
-  readonly view: Viewport | null;
-  /** To be kept; comes with every movement. */
-  readonly onView: (view: Viewport) => void;
-  /** Cells have become single weights, or are no more; comes first of all. */
-  readonly onExact: (exact: boolean) => void;
-  /** The cross-hair moved, or what is known under it changed; readings are in the order of the plots. */
-  readonly onCursor: (cursor: Cursor | null, readings: readonly (Reading | undefined)[]) => void;
-  /** Something was fetched, or failed. */
-  readonly onTiles: (store: TileStore<Kind>) => void;
-}
 
 export class Explorer<Kind extends string> {
   readonly element: HTMLElement;
@@ -117,18 +89,9 @@ export class Explorer<Kind extends string> {
   }
 
   /** Zooms about a point of the plot; about the cross-hair, else the middle, where none is given. */
-  zoom(factor: number, at?: { readonly x: number; readonly y: number }): void {
-    const middle = { x: this.#size.width / 2, y: this.#size.height / 2 };
+  zoom(factor: number, at?: Point): void {
     this.#change((view) => {
-      const cursor = this.#cursor;
-      const about =
-        at ??
-        (cursor === null
-          ? middle
-          : {
-              x: (cursor.col + 0.5 - view.col) * view.scaleX,
-              y: (cursor.row + 0.5 - view.row) * view.scaleY,
-            });
+      const about = at ?? this.#pointOfCursor(view) ?? middleOf(this.#size);
       return zoom(view, factor, about, this.options.shape, this.#size);
     });
   }
@@ -200,17 +163,22 @@ export class Explorer<Kind extends string> {
     this.draw();
   }
 
-  #point(at: { readonly x: number; readonly y: number } | null): void {
+  #point(at: Point | null): void {
     const view = this.#view;
-    const { rows, cols } = this.options.shape;
-    if (at === null || view === null) this.#cursor = null;
-    else {
-      const row = Math.floor(view.row + at.y / view.scaleY);
-      const col = Math.floor(view.col + at.x / view.scaleX);
-      const inside = at.x >= 0 && at.y >= 0 && at.x < this.#size.width && at.y < this.#size.height;
-      this.#cursor = inside && row < rows && col < cols ? { row, col } : null;
-    }
+    this.#cursor =
+      at === null || view === null
+        ? null
+        : (weightAt(view, at, this.options.shape, this.#size) ?? null);
     this.draw();
+  }
+
+  #pointOfCursor(view: Viewport): Point | undefined {
+    const cursor = this.#cursor;
+    if (cursor === null) return undefined;
+    return {
+      x: (cursor.col + 0.5 - view.col) * view.scaleX,
+      y: (cursor.row + 0.5 - view.row) * view.scaleY,
+    };
   }
 
   /** Moves the cross-hair by cells of what is seen: by a weight where weights are. */
@@ -219,18 +187,16 @@ export class Explorer<Kind extends string> {
     if (view === null) return;
     const { shape } = this.options;
     const stride = 2 ** Math.max(0, levelFor(Math.min(view.scaleX, view.scaleY) / 4));
-    const from = this.#cursor ?? {
-      row: Math.floor(view.row + this.#size.height / view.scaleY / 2),
-      col: Math.floor(view.col + this.#size.width / view.scaleX / 2),
-    };
-    const clamp = (i: number, count: number): number => Math.max(0, Math.min(count - 1, i));
-    const moved = this.#cursor === null ? [0, 0] : [rows * stride, cols * stride];
-    this.#cursor = {
-      row: clamp(from.row + (moved[0] ?? 0), shape.rows),
-      col: clamp(from.col + (moved[1] ?? 0), shape.cols),
-    };
-    const { row, col } = this.#cursor;
-    this.#change((now) => reveal(now, row, col, shape, this.#size));
+    const moved =
+      this.#cursor === null
+        ? weightAt(view, middleOf(this.#size), shape, this.#size)
+        : {
+            row: clamp(this.#cursor.row + rows * stride, shape.rows),
+            col: clamp(this.#cursor.col + cols * stride, shape.cols),
+          };
+    if (moved === undefined) return;
+    this.#cursor = moved;
+    this.#change((now) => reveal(now, moved.row, moved.col, shape, this.#size));
   }
 
   #level(): number {
@@ -250,24 +216,8 @@ export class Explorer<Kind extends string> {
     }
     const wanted: WantedTile<Kind>[] = [];
     for (const { source, canvas } of this.#plots) {
-      const tiles: { address: WantedTile<Kind>["address"]; tile: DecodedTile }[] = [];
-      const kind = source.kindAt(level);
-      // What came for a coarser view stands in until the finer tiles are there.
-      for (const coarser of [level + 2, level + 1]) {
-        const coarse = source.kindAt(coarser);
-        if (coarse === undefined) continue;
-        for (const address of tilesOver(part, coarser, shape)) {
-          const tile = this.#store.get(coarse, address);
-          if (tile !== undefined) tiles.push({ address, tile });
-        }
-      }
-      if (kind !== undefined) {
-        for (const address of tilesOver(part, level, shape)) {
-          const tile = this.#store.get(kind, address);
-          if (tile !== undefined) tiles.push({ address, tile });
-          wanted.push({ kind, address });
-        }
-      }
+      const { tiles, fetch } = tilesFor(source, this.#store, { shape, part, level });
+      wanted.push(...fetch);
       const context = canvas.getContext("2d");
       if (context === null) continue;
       const ratio = devicePixelRatio;
@@ -275,7 +225,7 @@ export class Explorer<Kind extends string> {
       const font = this.#font;
       drawScene(context, { view, size: this.#size, part, tiles, source, group, font });
     }
-    this.#store.want(byDistance(wanted, part));
+    this.#store.want(middleFirst(wanted, part));
     const cursor = this.#cursor;
     const look = this.#look();
     const readings = this.#plots.map(({ source }) =>
@@ -299,14 +249,6 @@ export class Explorer<Kind extends string> {
   }
 }
 
-/** What is in the middle first, the plots in turn. */
-function byDistance<Kind extends string>(
-  wanted: readonly WantedTile<Kind>[],
-  part: { readonly rows: Range; readonly cols: Range },
-): WantedTile<Kind>[] {
-  const middle = (range: Range): number => (range[0] + range[1]) / 2;
-  const distance = ({ address }: WantedTile<Kind>): number =>
-    Math.abs(middle(address.rows) - middle(part.rows)) +
-    Math.abs(middle(address.cols) - middle(part.cols));
-  return wanted.toSorted((a, b) => distance(a) - distance(b));
-}
+const middleOf = ({ width, height }: Size): Point => ({ x: width / 2, y: height / 2 });
+
+const clamp = (index: number, count: number): number => Math.max(0, Math.min(count - 1, index));

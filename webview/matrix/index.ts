@@ -1,6 +1,7 @@
 /** One matrix to look at: linked plots with tiles by request. Knows nothing of runs, files or the bridge. */
 export { AXES_MARGIN } from "./axes.ts";
-export { Explorer, type ExplorerOptions } from "./explorer.ts";
+export { Explorer } from "./explorer.ts";
+export { exactly, inCell } from "./numbers.ts";
 export type { Cursor, Reading, ShownCell } from "./reading.ts";
 export type { PlotSource } from "./source.ts";
 export { decodeTile, type DecodedTile } from "./tile.ts";

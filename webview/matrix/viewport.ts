@@ -140,13 +140,15 @@ export function visible(
   };
 }
 
-/** The weight under a pixel of the plot; undefined beside the matrix. */
+/** The weight under a pixel of the plot; undefined beside the plot or the matrix. */
 export function weightAt(
   view: Viewport,
   at: Point,
   { rows, cols }: Shape,
+  { width, height }: Size,
 ): { readonly row: number; readonly col: number } | undefined {
   const row = Math.floor(view.row + at.y / view.scaleY);
   const col = Math.floor(view.col + at.x / view.scaleX);
-  return row >= 0 && row < rows && col >= 0 && col < cols ? { row, col } : undefined;
+  const inPlot = at.x >= 0 && at.y >= 0 && at.x < width && at.y < height;
+  return inPlot && row < rows && col < cols ? { row, col } : undefined;
 }

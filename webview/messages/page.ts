@@ -1,7 +1,7 @@
 /** Messages of a page to its host. */
 import * as z from "zod/mini";
 import { ROLES } from "../../daemon/vocabulary.ts";
-import { natural, type Schema } from "../schemas/report.ts";
+import { exactly, natural } from "../schemas/report.ts";
 import { METHODS, type MethodName, type Params } from "./requests.ts";
 import type { MatrixId } from "./run.ts";
 
@@ -36,7 +36,13 @@ export type PageMessage =
   | { readonly type: "ready" }
   | PageRequest
   | { readonly type: "cancel"; readonly id: number }
-  | { readonly type: "open"; readonly view: RunViewName; readonly at?: MatrixId | undefined }
+  | {
+      readonly type: "open";
+      readonly view: RunViewName;
+      readonly at?: MatrixId | undefined;
+      /** In one more panel, in the next column; without, the one that is open is used again. */
+      readonly aside?: boolean | undefined;
+    }
   | { readonly type: "command"; readonly command: PageCommand }
   | SaveMessage;
 
@@ -46,25 +52,28 @@ const MOST_SAVED = 64 * 2 ** 20;
 const request = <M extends MethodName, P extends z.ZodMiniType>(method: M, params: P) =>
   z.object({ type: z.literal("request"), id: natural, method: z.literal(method), params });
 
-export const pageMessage = z.union([
-  z.object({ type: z.literal("ready") }),
-  request("run", METHODS.params.run),
-  request("matrix", METHODS.params.matrix),
-  request("matrixTile", METHODS.params.matrixTile),
-  request("inspect", METHODS.params.inspect),
-  request("statistics", METHODS.params.statistics),
-  request("tensorTile", METHODS.params.tensorTile),
-  z.object({ type: z.literal("cancel"), id: natural }),
-  z.object({
-    type: z.literal("open"),
-    view: z.enum(RUN_VIEWS),
-    at: z.optional(z.object({ layer: natural, role: z.enum(ROLES) })),
-  }),
-  z.object({ type: z.literal("command"), command: z.enum(PAGE_COMMANDS) }),
-  z.object({
-    type: z.literal("save"),
-    name: z.string().check(z.regex(/^[\w.,=() -]{1,120}$/)),
-    encoding: z.enum(["utf8", "base64"]),
-    data: z.string().check(z.maxLength(MOST_SAVED)),
-  }),
-]) satisfies Schema<PageMessage>;
+export const pageMessage = exactly<PageMessage>()(
+  z.union([
+    z.object({ type: z.literal("ready") }),
+    request("run", METHODS.params.run),
+    request("matrix", METHODS.params.matrix),
+    request("matrixTile", METHODS.params.matrixTile),
+    request("inspect", METHODS.params.inspect),
+    request("statistics", METHODS.params.statistics),
+    request("tensorTile", METHODS.params.tensorTile),
+    z.object({ type: z.literal("cancel"), id: natural }),
+    z.object({
+      type: z.literal("open"),
+      view: z.enum(RUN_VIEWS),
+      at: z.optional(z.object({ layer: natural, role: z.enum(ROLES) })),
+      aside: z.optional(z.boolean()),
+    }),
+    z.object({ type: z.literal("command"), command: z.enum(PAGE_COMMANDS) }),
+    z.object({
+      type: z.literal("save"),
+      name: z.string().check(z.regex(/^[\w.,=() -]{1,120}$/)),
+      encoding: z.enum(["utf8", "base64"]),
+      data: z.string().check(z.maxLength(MOST_SAVED)),
+    }),
+  ]),
+);

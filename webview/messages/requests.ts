@@ -2,7 +2,15 @@
 import * as z from "zod/mini";
 import type { MatrixReport } from "../../daemon/report.ts";
 import { type Pattern, ROLES } from "../../daemon/vocabulary.ts";
-import { matrixReport, natural, number, pattern, type Schema, text } from "../schemas/report.ts";
+import {
+  exactly,
+  matrixReport,
+  natural,
+  number,
+  pattern,
+  type Schema,
+  text,
+} from "../schemas/report.ts";
 import { runView, type RunView } from "./run.ts";
 
 /** Half-open. */
@@ -84,51 +92,57 @@ const matrixId = { layer: natural, role: z.enum(ROLES) };
 const range = z.tuple([natural, natural]);
 const tensorName = z.string().check(z.maxLength(4096));
 
-const tile = z.object({
-  shape: z.tuple([natural, natural]),
-  rows: range,
-  cols: range,
-  cellRows: natural,
-  cellCols: natural,
-  exact: z.boolean(),
-  format: z.enum(["f32", "u8"]),
-  data: text,
-}) satisfies Schema<Tile>;
+const tile = exactly<Tile>()(
+  z.object({
+    shape: z.tuple([natural, natural]),
+    rows: range,
+    cols: range,
+    cellRows: natural,
+    cellCols: natural,
+    exact: z.boolean(),
+    format: z.enum(["f32", "u8"]),
+    data: text,
+  }),
+);
 
-const inspection = z.object({
-  root: text,
-  files: z.array(z.object({ path: text, bytes: natural })),
-  tensors: z.array(
-    z.object({
-      name: text,
-      dtype: text,
-      shape: z.array(natural),
-      bytes: natural,
-      file: natural,
-      offset: natural,
-    }),
-  ),
-  metadata: z.record(text, text),
-  modelType: z.nullable(text),
-  notes: z.array(text),
-}) satisfies Schema<InspectionView>;
+const inspection = exactly<InspectionView>()(
+  z.object({
+    root: text,
+    files: z.array(z.object({ path: text, bytes: natural })),
+    tensors: z.array(
+      z.object({
+        name: text,
+        dtype: text,
+        shape: z.array(natural),
+        bytes: natural,
+        file: natural,
+        offset: natural,
+      }),
+    ),
+    metadata: z.record(text, text),
+    modelType: z.nullable(text),
+    notes: z.array(text),
+  }),
+);
 
 const finite = z.nullable(number);
-const statistics = z.object({
-  statistics: z.object({
-    count: natural,
-    zeros: natural,
-    zerosFraction: number,
-    nan: natural,
-    inf: natural,
-    min: finite,
-    max: finite,
-    mean: finite,
-    std: finite,
-    pattern: z.nullable(pattern),
+const statistics = exactly<StatisticsView>()(
+  z.object({
+    statistics: z.object({
+      count: natural,
+      zeros: natural,
+      zerosFraction: number,
+      nan: natural,
+      inf: natural,
+      min: finite,
+      max: finite,
+      mean: finite,
+      std: finite,
+      pattern: z.nullable(pattern),
+    }),
+    histogram: z.nullable(z.object({ min: number, max: number, counts: z.array(natural) })),
   }),
-  histogram: z.nullable(z.object({ min: number, max: number, counts: z.array(natural) })),
-}) satisfies Schema<StatisticsView>;
+);
 
 const none = z.object({});
 
@@ -177,3 +191,8 @@ export const METHODS = { params: PARAMS, results: RESULTS } as const;
 export type MethodName = keyof Results;
 export type Params<M extends MethodName> = z.output<(typeof PARAMS)[M]>;
 export type Result<M extends MethodName> = Results[M];
+
+/** The same for the same request, whatever the order of its parameters. */
+export function requestKey<M extends MethodName>(method: M, params: Params<M>): string {
+  return JSON.stringify([method, Object.entries(params).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+}

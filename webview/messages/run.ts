@@ -4,6 +4,7 @@
  */
 import * as z from "zod/mini";
 import type {
+  CurvePoint,
   Fallback,
   LayerReport,
   MatrixReport,
@@ -13,14 +14,14 @@ import type {
 import {
   JOB_STATES,
   type JobState,
-  type Objective,
-  OBJECTIVES,
   type Role,
   ROLES,
   type Stage,
   STAGES,
 } from "../../daemon/vocabulary.ts";
 import {
+  curvePoint,
+  exactly,
   fallback,
   layerFigures,
   matrixSummary,
@@ -87,13 +88,10 @@ export type LayerView = Omit<LayerReport, "matrices"> & {
 };
 
 /** One step of the rotation being learned. */
-export interface StepView {
+export interface StepView extends CurvePoint {
   /** First and last layer that share this rotation. */
   readonly layers: readonly [first: number, last: number];
-  readonly step: number;
   readonly steps: number;
-  readonly objective: Objective;
-  readonly loss: number;
 }
 
 export interface RunView {
@@ -129,22 +127,24 @@ const progress = z.object({
   deviceBytes: z.nullable(number),
 }) satisfies Schema<ProgressView>;
 
-export const jobView = z.object({
-  id: text,
-  revision: number,
-  state: z.enum(JOB_STATES),
-  startedAt: z.nullable(text),
-  endedAt: z.nullable(text),
-  attempt: natural,
-  resumable: z.boolean(),
-  device: z.nullable(text),
-  progress: z.nullable(progress),
-  error: z.nullable(z.object({ code: text, message: text })),
-  output: z.nullable(text),
-  evaluation: z.nullable(
-    z.object({ checkpoint: text, result: z.nullable(z.omit(perplexityRow, { label: true })) }),
-  ),
-}) satisfies Schema<JobView>;
+export const jobView = exactly<JobView>()(
+  z.object({
+    id: text,
+    revision: number,
+    state: z.enum(JOB_STATES),
+    startedAt: z.nullable(text),
+    endedAt: z.nullable(text),
+    attempt: natural,
+    resumable: z.boolean(),
+    device: z.nullable(text),
+    progress: z.nullable(progress),
+    error: z.nullable(z.object({ code: text, message: text })),
+    output: z.nullable(text),
+    evaluation: z.nullable(
+      z.object({ checkpoint: text, result: z.nullable(z.omit(perplexityRow, { label: true })) }),
+    ),
+  }),
+);
 
 const layerView = z.object({
   ...layerFigures,
@@ -152,27 +152,27 @@ const layerView = z.object({
 }) satisfies Schema<LayerView>;
 
 const stepView = z.object({
+  ...curvePoint.shape,
   layers: z.tuple([natural, natural]),
-  step: natural,
   steps: natural,
-  objective: z.enum(OBJECTIVES),
-  loss: number,
 }) satisfies Schema<StepView>;
 
-export const runView = z.object({
-  title: text,
-  job: z.nullable(jobView),
-  modelType: z.nullable(text),
-  layerCount: z.nullable(natural),
-  recipe: z.nullable(recipe),
-  ratios: z.nullable(z.array(number)),
-  device: z.nullable(text),
-  layers: z.array(layerView),
-  steps: z.array(stepView),
-  perplexity: z.array(perplexityRow),
-  fallbacks: z.array(fallback),
-  notes: z.array(text),
-}) satisfies Schema<RunView>;
+export const runView = exactly<RunView>()(
+  z.object({
+    title: text,
+    job: z.nullable(jobView),
+    modelType: z.nullable(text),
+    layerCount: z.nullable(natural),
+    recipe: z.nullable(recipe),
+    ratios: z.nullable(z.array(number)),
+    device: z.nullable(text),
+    layers: z.array(layerView),
+    steps: z.array(stepView),
+    perplexity: z.array(perplexityRow),
+    fallbacks: z.array(fallback),
+    notes: z.array(text),
+  }),
+);
 
 /** What a run tells while a page looks at it. */
 export type RunUpdate =
@@ -183,10 +183,12 @@ export type RunUpdate =
   | { readonly type: "fallback"; readonly fallback: Fallback }
   | { readonly type: "note"; readonly text: string };
 
-export const runUpdate = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("step"), point: stepView }),
-  z.object({ type: z.literal("layer"), layer: layerView }),
-  z.object({ type: z.literal("perplexity"), row: perplexityRow }),
-  z.object({ type: z.literal("fallback"), fallback }),
-  z.object({ type: z.literal("note"), text }),
-]) satisfies Schema<RunUpdate>;
+export const runUpdate = exactly<RunUpdate>()(
+  z.discriminatedUnion("type", [
+    z.object({ type: z.literal("step"), point: stepView }),
+    z.object({ type: z.literal("layer"), layer: layerView }),
+    z.object({ type: z.literal("perplexity"), row: perplexityRow }),
+    z.object({ type: z.literal("fallback"), fallback }),
+    z.object({ type: z.literal("note"), text }),
+  ]),
+);

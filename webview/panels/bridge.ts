@@ -2,6 +2,7 @@
 import {
   hostMessage,
   METHODS,
+  requestKey,
   type HostMessage,
   type MethodName,
   type PageMessage,
@@ -40,6 +41,8 @@ interface Pending {
 
 export class Bridge {
   readonly #pending = new Map<number, Pending>();
+  /** Answers that came before they were asked for, by request; each is used once. */
+  readonly #ahead = new Map<string, unknown>();
   #listener: (event: HostEvent) => void = () => undefined;
   #nextId = 1;
   #source: RunSource | null = null;
@@ -74,10 +77,17 @@ export class Bridge {
       }
       this.#pending.set(id, {
         method,
-        // The answer passed the schema of `method` in #receive.
+        // The answer passed the schema of `method` in #answer.
         resolve: resolve,
         reject,
       });
+      const key = requestKey(method, params);
+      if (this.#ahead.has(key)) {
+        const result = this.#ahead.get(key);
+        this.#ahead.delete(key);
+        this.#answer(id, result);
+        return;
+      }
       signal?.addEventListener(
         "abort",
         () => {
@@ -113,15 +123,24 @@ export class Bridge {
     if (message.type === "failure") {
       this.#take(message.id)?.reject(new RequestError(message.code, message.message));
     } else if (message.type === "answer") {
-      const pending = this.#take(message.id);
-      if (!pending) return;
-      const result = METHODS.results[pending.method].safeParse(message.result);
-      if (result.success) pending.resolve(result.data);
-      else pending.reject(badAnswer(pending.method, result.error.issues[0]?.path.join(".") ?? ""));
+      this.#answer(message.id, message.result);
     } else {
-      if (message.type === "show") this.#source = message.source;
+      if (message.type === "show") {
+        this.#source = message.source;
+        for (const { method, params, result } of message.ahead ?? []) {
+          this.#ahead.set(requestKey(method, params), result);
+        }
+      }
       this.#listener(message);
     }
+  }
+
+  #answer(id: number, answer: unknown): void {
+    const pending = this.#take(id);
+    if (!pending) return;
+    const result = METHODS.results[pending.method].safeParse(answer);
+    if (result.success) pending.resolve(result.data);
+    else pending.reject(badAnswer(pending.method, result.error.issues[0]?.path.join(".") ?? ""));
   }
 
   /** Undefined for an answer nobody waits for any more. */

@@ -69,7 +69,12 @@ export function createStates(body: HTMLElement): Omit<Frame, "title"> {
     body,
     loading(what) {
       body.replaceChildren(
-        h("div", { class: "panel-state", role: "status" }, h("span", {}, `${what}…`)),
+        h(
+          "div",
+          { class: "panel-state panel-loading", role: "status" },
+          h("span", {}, `${what}…`),
+          h("div", { class: "panel-waiting", "aria-hidden": "true" }),
+        ),
       );
     },
     failed(what, error, retry) {

@@ -3,11 +3,12 @@
  * states until there is one.
  */
 import type { MatrixReport } from "../../daemon/report.ts";
+import { button } from "../controls/index.ts";
 import type { MatrixId, RunView } from "../messages.ts";
 import type { Bridge } from "./bridge.ts";
-import { RequestError } from "./bridge.ts";
 import { createFrame, type Frame } from "./frame.ts";
 import { MatrixPicker, startingMatrix } from "./matrixPicker.ts";
+import { MatrixRequest } from "./matrixRequest.ts";
 import { RunStore } from "./runStore.ts";
 
 export interface MatrixPage {
@@ -29,7 +30,7 @@ export function runMatrixPage(
   let asked = kept;
   let shown: MatrixId | null = null;
   let picker: MatrixPicker | null = null;
-  let request: AbortController | null = null;
+  const request = new MatrixRequest(bridge);
   const frame = createFrame(bridge, view, () => shown ?? asked);
 
   const store = new RunStore(bridge, frame, {
@@ -46,7 +47,11 @@ export function runMatrixPage(
       }
       const first = startingMatrix(run, asked);
       if (first !== null) open(run, first);
-      else waiting(frame, run);
+      else {
+        waiting(frame, run, () => {
+          bridge.post({ type: "command", command: "resume" });
+        });
+      }
     },
   });
 
@@ -61,15 +66,12 @@ export function runMatrixPage(
     shown = id;
     picker.update(run, id);
     page.save(id);
-    request?.abort();
-    const own = (request = new AbortController());
-    bridge.request("matrix", { layer: id.layer, role: id.role }, own.signal).then(
+    request.ask(
+      id,
       (matrix) => {
-        // A later choice has aborted this one.
-        if (!own.signal.aborted) page.show(matrix, id, run);
+        page.show(matrix, id, run);
       },
-      (error: unknown) => {
-        if (error instanceof RequestError && error.code === "cancelled") return;
+      (error) => {
         picker = null;
         shown = null;
         frame.failed(`Layer ${id.layer} · ${id.role} cannot be shown.`, error, () => {
@@ -80,19 +82,18 @@ export function runMatrixPage(
   }
 }
 
-function waiting(frame: Frame, { job }: RunView): void {
+function waiting(frame: Frame, { job }: RunView, resume: () => void): void {
   const goesOn = job !== null && (job.state === "queued" || job.state === "running");
   if (goesOn) {
     frame.empty(
       "No layer is finished yet.",
       "The first pictures come as soon as layer 0 is rotated and pruned; this page follows the run.",
     );
-  } else {
+  } else if (job?.resumable === true) {
     frame.empty(
       "There is no finished layer to look at.",
-      job?.resumable === true
-        ? "The run ended before its first layer was done. Resume it from the Run page."
-        : "This run pruned no layer.",
+      "The run ended before its first layer was done.",
+      button({ label: "Resume", primary: true, onClick: resume }),
     );
-  }
+  } else frame.empty("There is no finished layer to look at.", "This run pruned no layer.");
 }

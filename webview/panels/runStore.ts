@@ -73,14 +73,21 @@ export class RunStore {
 
   #set(run: RunView): void {
     this.#run = run;
-    if (this.#redraw !== 0) return;
-    this.#redraw = requestAnimationFrame(() => {
-      this.#redraw = 0;
-      if (this.#run === null || this.#run === this.#told) return;
-      const previous = this.#told;
-      this.#told = this.#run;
-      this.frame.title(this.#run.title);
-      this.listener.changed(this.#run, previous);
-    });
+    // The first is what the page has been waiting for.
+    if (this.#told === null) this.#tell();
+    else if (this.#redraw === 0) {
+      this.#redraw = requestAnimationFrame(() => {
+        this.#redraw = 0;
+        this.#tell();
+      });
+    }
+  }
+
+  #tell(): void {
+    if (this.#run === null || this.#run === this.#told) return;
+    const previous = this.#told;
+    this.#told = this.#run;
+    this.frame.title(this.#run.title);
+    this.listener.changed(this.#run, previous);
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Schemas of a run's report and its parts. `satisfies` ties each to the types of `daemon/report.ts`, so a field that is
- * added there and not here does not compile.
+ * Schemas of a run's report and its parts, tied to the types of `daemon/report.ts`: where a field is in one and not in
+ * the other, or of another type, this does not compile.
  */
 import * as z from "zod/mini";
 import type {
+  CurvePoint,
   Fallback,
   Histogram,
   LayerReport,
@@ -24,6 +25,19 @@ import {
 } from "../../daemon/vocabulary.ts";
 
 export type Schema<T> = z.ZodMiniType<T>;
+
+/** Read-only and with every field, so that types are the same in both directions or are not. */
+type Firm<T> = unknown extends T ? T : { readonly [K in keyof T]-?: Firm<T[K]> };
+type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? unknown : never) : never;
+
+/**
+ * The schema as it is, if what passes it is exactly `T`. `satisfies Schema<T>` alone would let it have fields that `T`
+ * has not, miss optional ones, or take less than `T` may be.
+ */
+export const exactly =
+  <T>() =>
+  <S extends Schema<T>>(schema: S & Same<Firm<T>, Firm<z.output<S>>>): S =>
+    schema;
 
 /** Infinity and NaN do not survive JSON: an infinite perplexity arrives as `null`. */
 export const measured = z.pipe(
@@ -107,18 +121,27 @@ export const matrixSummary = z.object(matrixFigures) satisfies Schema<
   Omit<MatrixReport, "overview" | "histogram">
 >;
 
-export const matrixReport = z.object({
-  ...matrixFigures,
-  overview: z.object({ before: overview, after: overview, mask: overview }),
-  histogram: z.object({ before: histogram, after: histogram }),
-}) satisfies Schema<MatrixReport>;
+export const matrixReport = exactly<MatrixReport>()(
+  z.object({
+    ...matrixFigures,
+    overview: z.object({ before: overview, after: overview, mask: overview }),
+    histogram: z.object({ before: histogram, after: histogram }),
+  }),
+);
+
+export const curvePoint = z.object({
+  step: natural,
+  objective: z.enum(OBJECTIVES),
+  loss: number,
+  entropy: z.optional(number),
+}) satisfies Schema<CurvePoint>;
 
 /** A layer's figures beside those of its matrices. */
 export const layerFigures = {
   index: natural,
   entropy: beforeAfter,
   prunedMass: beforeAfter,
-  curve: z.array(z.object({ step: natural, objective: z.enum(OBJECTIVES), loss: number })),
+  curve: z.array(curvePoint),
 };
 const layer = z.object({
   ...layerFigures,
@@ -149,47 +172,49 @@ export const fallback = z.object({
   what: text,
 }) satisfies Schema<Fallback>;
 
-export const runReport = z.object({
-  schema: z.literal("denoise-rotator/report@1"),
-  version: text,
-  source: z.object({
-    name: text,
-    modelType: text,
-    layers: natural,
-    parameters: natural,
-    fingerprint: text,
-  }),
-  device: text,
-  recipe,
-  calibration: z.object({
-    files: z.array(z.object({ name: text, sha256: text, bytes: natural })),
-    tokens: natural,
-  }),
-  layers: z.array(layer),
-  ratios: z.nullable(z.array(number)),
-  total: z.object({
-    prunable: natural,
-    zeros: natural,
-    sparsity: number,
-    bytes: natural,
-    boundaryParameters: natural,
-    packedBytes: number,
-  }),
-  perplexity: z.array(perplexityRow),
-  tasks: z.optional(z.object({ harness: text, rows: z.array(taskRow) })),
-  selfTest: z.object({
-    maxAbsDifference: number,
-    maxAbsLogit: number,
-    tolerance: number,
-    reopened: z.object({
-      tensors: natural,
-      zeros: natural,
-      maxAbsDifference: number,
-      tolerance: number,
+export const runReport = exactly<RunReport>()(
+  z.object({
+    schema: z.literal("denoise-rotator/report@1"),
+    version: text,
+    source: z.object({
+      name: text,
+      modelType: text,
+      layers: natural,
+      parameters: natural,
+      fingerprint: text,
     }),
+    device: text,
+    recipe,
+    calibration: z.object({
+      files: z.array(z.object({ name: text, sha256: text, bytes: natural })),
+      tokens: natural,
+    }),
+    layers: z.array(layer),
+    ratios: z.nullable(z.array(number)),
+    total: z.object({
+      prunable: natural,
+      zeros: natural,
+      sparsity: number,
+      bytes: natural,
+      boundaryParameters: natural,
+      packedBytes: number,
+    }),
+    perplexity: z.array(perplexityRow),
+    tasks: z.optional(z.object({ harness: text, rows: z.array(taskRow) })),
+    selfTest: z.object({
+      maxAbsDifference: number,
+      maxAbsLogit: number,
+      tolerance: number,
+      reopened: z.object({
+        tensors: natural,
+        zeros: natural,
+        maxAbsDifference: number,
+        tolerance: number,
+      }),
+    }),
+    fallbacks: z.array(fallback),
   }),
-  fallbacks: z.array(fallback),
-}) satisfies Schema<RunReport>;
+);
 
 function base64Bytes(data: string): number {
   const padding = data.endsWith("==") ? 2 : data.endsWith("=") ? 1 : 0;

@@ -5,53 +5,38 @@
  * queued, the others go on meanwhile. Data is copied to a GPU when an operation there asks for it, and stays there too.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { tensorTooLarge, unsupportedType } from "../errors.ts";
+import type { RoundedOperands } from "../fused/index.ts";
 import type { FullPrecision } from "../fullPrecision.ts";
 import type { HostArray, HostMemory } from "../hostArrays.ts";
+import type { KeepsTensors } from "../residentTensors.ts";
 import type { SeveralGpus } from "../severalGpus.ts";
 import type { CudaDevice } from "./device.ts";
-import type { Pinned } from "./pinned.ts";
-import { ELEMENT_LIMIT, type CudaBackend, type DeviceMemory } from "./runtime.ts";
-
-interface Data {
-  /** Where the data was made, or written last. */
-  home: Copy;
-  readonly copies: Map<CudaDevice, DeviceMemory>;
-  readonly dtype: NumericType;
-  readonly elements: number;
-  references: number;
-  /** Reads under way: the memory stays until they are done. */
-  reads: number;
-}
-
-interface Copy {
-  readonly gpu: CudaDevice;
-  readonly memory: DeviceMemory;
-}
-
-type NumericType = "float32" | "int32" | "bool";
-const BYTES: Readonly<Record<NumericType, number>> = { float32: 4, int32: 4, bool: 1 };
+import { LockedArrays } from "./lockedArrays.ts";
+import { rateOf } from "./peers.ts";
+import type { CudaBackend, DeviceMemory } from "./runtime.ts";
+import { TensorData } from "./tensorData.ts";
+import { bytesIn, bytesOf, elementsOf, numeric, room, sizeInBytes } from "./values.ts";
 
 /** The smallest `x` such that TensorFlow.js' own `log(x)` and `1 / x` are finite: its value for 32-bit devices. */
 const EPSILON = 1e-7;
 
 export class CudaTensorBackend
   extends tf.KernelBackend
-  implements CudaBackend, FullPrecision, HostMemory, SeveralGpus
+  implements CudaBackend, FullPrecision, HostMemory, RoundedOperands, KeepsTensors, SeveralGpus
 {
-  private readonly data: tf.DataStorage<Data>;
+  private readonly data: tf.DataStorage<TensorData>;
   private current: CudaDevice;
   private disposed = false;
   /** Tensors of the kernel that runs now. */
   private made: tf.DataId[] | undefined;
-  /** Page-locked arrays that are in use, by their memory. */
-  private readonly hosts = new Map<ArrayBufferLike, Pinned>();
+  private readonly locked: LockedArrays;
 
   /** @param gpus at least one; the first computes unless another is asked for */
   constructor(private readonly gpus: readonly [CudaDevice, ...CudaDevice[]]) {
     super();
     this.data = new tf.DataStorage(this, tf.engine());
     this.current = gpus[0];
+    this.locked = new LockedArrays(gpus[0]);
   }
 
   get runtime(): CudaDevice {
@@ -74,6 +59,16 @@ export class CudaTensorBackend
     }
   }
 
+  placeOn(index: number, dataId: tf.DataId): void {
+    if (this.data.has(dataId)) this.onGpu(index, () => this.ownAddress({ dataId }));
+  }
+
+  get linkRate(): number {
+    const [first, ...others] = this.gpus;
+    const links = others.flatMap((other) => [first.linkTo(other), other.linkTo(first)]);
+    return links.length === 0 ? 0 : Math.min(...links.map(rateOf));
+  }
+
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): tf.DataId {
     const dataId = {};
     this.move(dataId, values, shape, dtype, 1);
@@ -90,13 +85,13 @@ export class CudaTensorBackend
     const type = numeric(dtype);
     const elements = elementsOf(shape, type);
     const bytes = bytesOf(values, type);
-    const memory = this.runtime.upload(bytes, this.hostAddress(bytes));
-    this.keep(dataId, memory, elements, type, refCount);
+    const memory = this.runtime.transfers.upload(bytes, this.locked.addressOf(bytes));
+    this.keep(dataId, memory, { elements, dtype: type, references: refCount });
   }
 
   override async read(dataId: tf.DataId): Promise<tf.BackendValues> {
     const data = this.data.get(dataId);
-    const { values, bytes } = room(data);
+    const { values, bytes } = room(data.elements, data.dtype);
     await this.download(data, bytes);
     return values;
   }
@@ -106,32 +101,27 @@ export class CudaTensorBackend
   }
 
   hostArray(elements: number): HostArray {
-    const bytes = elements * Float32Array.BYTES_PER_ELEMENT;
-    const memory = bytes === 0 ? undefined : this.gpus[0].hostMemory(bytes);
-    // What is not page-locked goes through the rings: slower, and as right.
-    if (memory === undefined) {
-      return { values: new Float32Array(elements), release: () => undefined };
-    }
-    const { buffer } = memory.bytes;
-    this.hosts.set(buffer, memory);
-    return {
-      values: new Float32Array(buffer, 0, elements),
-      release: () => {
-        if (this.hosts.delete(buffer)) this.gpus[0].releaseHost(memory);
-      },
-    };
+    return this.locked.make(elements);
   }
 
   async uploaded(): Promise<void> {
-    await Promise.all(this.gpus.map((gpu) => gpu.uploaded()));
+    await Promise.all(this.gpus.map((gpu) => gpu.transfers.uploaded()));
+  }
+
+  keepWhileRoom(dataId: tf.DataId, leave: number, giveUp: () => void): (() => void) | undefined {
+    const data = this.data.get(dataId);
+    const { gpu, memory } = data.origin;
+    const { bytes } = memory;
+    if (gpu.pool.roomForWork(gpu.freeBytes()) - bytes < leave) return undefined;
+    return gpu.pool.kept.add({ bytes, alone: () => data.alone, giveUp });
   }
 
   /** Holds the whole process until the device is done: the engine reads with `data()`. */
   override readSync(dataId: tf.DataId): tf.BackendValues {
     const data = this.data.get(dataId);
-    const { gpu, memory } = data.home;
-    const { values, bytes } = room(data);
-    gpu.downloadNow(memory.address, bytes);
+    const { gpu, memory } = data.origin;
+    const { values, bytes } = room(data.elements, data.dtype);
+    gpu.transfers.downloadNow(memory.address, bytes);
     return values;
   }
 
@@ -141,7 +131,7 @@ export class CudaTensorBackend
     data.references = force ? 0 : data.references - 1;
     if (data.references > 0) return false;
     this.data.delete(dataId);
-    this.freeIfUnused(data);
+    data.freeIfUnused();
     return true;
   }
 
@@ -192,8 +182,7 @@ export class CudaTensorBackend
   override dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    for (const memory of this.hosts.values()) this.gpus[0].releaseHost(memory);
-    this.hosts.clear();
+    this.locked.dispose();
     for (const gpu of this.gpus) gpu.dispose();
   }
 
@@ -205,26 +194,26 @@ export class CudaTensorBackend
   output(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo {
     const type = numeric(dtype);
     const elements = elementsOf(shape, type);
-    const memory = this.runtime.allocate(BYTES[type] * elements);
+    const memory = this.runtime.allocate(sizeInBytes(elements, type));
     const dataId = {};
-    this.keep(dataId, memory, elements, type, 1);
+    this.keep(dataId, memory, { elements, dtype: type, references: 1 });
     return { dataId, shape: [...shape], dtype };
   }
 
   address({ dataId }: tf.TensorInfo): number {
-    return this.copyHere(this.data.get(dataId)).address;
+    return this.data.get(dataId).on(this.current).address;
   }
 
-  ownAddress({ dataId }: tf.TensorInfo): number {
-    const data = this.data.get(dataId);
-    if (data.reads > 0) throw new Error("cuda: a tensor that is being read is written in place");
-    const memory = this.copyHere(data);
-    if (data.home.gpu === this.current && data.copies.size === 0) return memory.address;
-    const others = [...data.copies, [data.home.gpu, data.home.memory] as const];
-    for (const [gpu, copy] of others) if (gpu !== this.current) gpu.free(copy);
-    data.copies.clear();
-    data.home = { gpu: this.current, memory };
-    return memory.address;
+  rounded({ dataId }: tf.TensorInfo): number {
+    return this.data.get(dataId).roundedOn(this.current).address;
+  }
+
+  forgetRounded(dataId: tf.DataId): void {
+    if (this.data.has(dataId)) this.data.get(dataId).forgetRounded();
+  }
+
+  ownAddress({ dataId }: Pick<tf.TensorInfo, "dataId">): number {
+    return this.data.get(dataId).onlyOn(this.current).address;
   }
 
   alias({ dataId, dtype }: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
@@ -259,107 +248,15 @@ export class CudaTensorBackend
   private keep(
     dataId: tf.DataId,
     memory: DeviceMemory,
-    elements: number,
-    dtype: NumericType,
-    references: number,
+    of: ConstructorParameters<typeof TensorData>[1],
   ): void {
     this.made?.push(dataId);
-    this.data.set(dataId, {
-      home: { gpu: this.current, memory },
-      copies: new Map(),
-      dtype,
-      elements,
-      references,
-      reads: 0,
-    });
+    this.data.set(dataId, new TensorData({ gpu: this.current, memory }, of));
   }
 
-  private async download(data: Data, bytes: Uint8Array): Promise<void> {
-    const { gpu, memory } = data.home;
-    data.reads++;
-    try {
-      await gpu.download(memory.address, bytes, this.hostAddress(bytes));
-    } finally {
-      data.reads--;
-      this.freeIfUnused(data);
-    }
+  private async download(data: TensorData, bytes: Uint8Array): Promise<void> {
+    await data.whileRead(({ gpu, memory }) =>
+      gpu.transfers.download(memory.address, bytes, this.locked.addressOf(bytes)),
+    );
   }
-
-  /** Where an array lies, if in page-locked memory. */
-  private hostAddress({ buffer, byteOffset }: Uint8Array): number | undefined {
-    const memory = this.hosts.get(buffer);
-    return memory && memory.address + byteOffset;
-  }
-
-  private copyHere(data: Data): DeviceMemory {
-    const { gpu, memory } = data.home;
-    if (gpu === this.current) return memory;
-    const known = data.copies.get(this.current);
-    if (known) return known;
-    const copy = this.current.copyFrom(gpu, memory);
-    data.copies.set(this.current, copy);
-    return copy;
-  }
-
-  private freeIfUnused(data: Data): void {
-    if (data.references > 0 || data.reads > 0) return;
-    data.home.gpu.free(data.home.memory);
-    for (const [gpu, memory] of data.copies) gpu.free(memory);
-  }
-}
-
-/** @throws backend/tensor-too-large */
-function elementsOf(shape: readonly number[], dtype: NumericType): number {
-  const elements = shape.reduce((size, extent) => size * extent, 1);
-  if (elements <= ELEMENT_LIMIT) return elements;
-  throw tensorTooLarge("cuda", BYTES[dtype] * elements, BYTES[dtype] * ELEMENT_LIMIT);
-}
-
-function numeric(dtype: tf.DataType): NumericType {
-  if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
-  throw unsupportedType("cuda", dtype);
-}
-
-/** Memory on this side for what a tensor holds, as TensorFlow.js wants it and as bytes. */
-function room({ dtype, elements }: Data): {
-  readonly values: tf.BackendValues;
-  readonly bytes: Uint8Array;
-} {
-  const values = arrayOf(dtype, elements);
-  return { values, bytes: new Uint8Array(values.buffer) };
-}
-
-function arrayOf(dtype: NumericType, elements: number): Float32Array | Int32Array | Uint8Array {
-  switch (dtype) {
-    case "float32":
-      return new Float32Array(elements);
-    case "int32":
-      return new Int32Array(elements);
-    case "bool":
-      return new Uint8Array(elements);
-    default:
-      return dtype satisfies never;
-  }
-}
-
-/** TensorFlow.js hands over the type's own array, except where a caller did not care. */
-function bytesOf(values: tf.BackendValues, dtype: NumericType): Uint8Array {
-  const given = values as ArrayLike<number>;
-  const array =
-    values instanceof arrayOf(dtype, 0).constructor
-      ? (values as Float32Array | Int32Array | Uint8Array)
-      : convertTo(dtype, given);
-  return bytesIn(array);
-}
-
-const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength);
-
-function convertTo(
-  dtype: NumericType,
-  given: ArrayLike<number>,
-): Float32Array | Int32Array | Uint8Array {
-  const array = arrayOf(dtype, given.length);
-  array.set(given);
-  return array;
 }

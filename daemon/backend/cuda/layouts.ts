@@ -3,9 +3,8 @@
  * tensor cores read both operands along k, and here neither lies so. Turning A first reads and writes it once, a small
  * part of what a large product wins.
  */
-import { withScratch } from "./kernels/kernel.ts";
-import { movementProgram } from "./kernels/programs.ts";
-import { i32, pointer, type CudaRuntime, type Gemm } from "./runtime.ts";
+import { transposeMatrices, withScratch } from "./kernels/index.ts";
+import type { CudaRuntime, Gemm } from "./runtime.ts";
 
 const HOPPER = 9;
 /** In every direction: below it turning costs as much as it wins. */
@@ -13,7 +12,7 @@ const LARGE = 1024;
 
 /** Runs `multiply` on the product, or on the same one with A turned where that is faster. */
 export function inFastLayout(
-  runtime: CudaRuntime,
+  runtime: Pick<CudaRuntime, "gpu" | "allocate" | "free" | "launch">,
   product: Gemm,
   multiply: (product: Gemm) => void,
 ): void {
@@ -22,15 +21,8 @@ export function inFastLayout(
     return;
   }
   const { a, m, k } = product;
-  const [across, down] = [Math.ceil(m / 32), Math.ceil(k / 32)];
   withScratch(runtime, 4 * m * k, (turned) => {
-    runtime.launch({
-      program: movementProgram,
-      entry: "transpose_4",
-      grid: [across * down],
-      block: [32, 8],
-      args: [pointer(a), pointer(turned), i32(k), i32(m), i32(across), i32(down)],
-    });
+    transposeMatrices(runtime, a, turned, { rows: k, cols: m });
     multiply({ ...product, a: turned, lda: k, transposeA: false });
   });
 }

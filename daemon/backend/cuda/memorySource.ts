@@ -1,5 +1,5 @@
 /** Where device memory comes from: the driver's stream-ordered pool or, where that does not work, blocks kept here. */
-import type { Driver, Handle } from "./ffi/index.ts";
+import { ATTRIBUTE, StatusError, type Driver, type Handle } from "./ffi/index.ts";
 
 export interface MemorySource {
   /** Whether memory may be taken for another stream's work than that in whose order it is given back. */
@@ -12,6 +12,21 @@ export interface MemorySource {
   giveBack(address: number, bytes: number): void;
   /** Waits for the stream, and gives what nobody uses back to the system. */
   trim(): void;
+}
+
+/** Some virtualised GPUs say that they have memory pools and then refuse: what counts is whether one gives memory. */
+export function memorySource(driver: Driver, device: number, stream: Handle): MemorySource {
+  if (driver.attribute(ATTRIBUTE.memoryPools, device) === 0) return keptBlocks(driver, stream);
+  try {
+    const source = driverPool(driver, driver.defaultPool(device), stream);
+    const bytes = source.rounded(1);
+    const address = source.take(bytes, stream);
+    if (address !== undefined) source.giveBack(address, bytes);
+    return source;
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    return keptBlocks(driver, stream);
+  }
 }
 
 export type PoolDriver = Pick<

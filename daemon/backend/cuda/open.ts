@@ -107,6 +107,9 @@ function openGpus(
     for (const { ordinal } of chosen) {
       opened.push(CudaDevice.open(libraries, { ordinal, precision, checkLaunches }));
     }
+    for (const one of opened) {
+      for (const other of opened) if (other !== one) one.connect(other);
+    }
   } catch (error) {
     for (const device of opened) device.dispose();
     throw error;

@@ -1,6 +1,7 @@
 /** The account of device memory, and what happens when the device is full. */
 import { gpuOutOfMemory } from "../errors.ts";
 import type { Driver, Handle } from "./ffi/index.ts";
+import { Kept } from "./kept.ts";
 import type { MemorySource } from "./memorySource.ts";
 import type { DeviceMemory } from "./runtime.ts";
 
@@ -14,9 +15,13 @@ export interface PoolPlace {
 }
 
 export class DevicePool {
+  /** Goes before an allocation fails. */
+  readonly kept = new Kept();
   private readonly live = new Map<number, number>();
   private inUse = 0;
   private highest = 0;
+  /** The most in use since freed memory was last given back to the system: about what the source holds. */
+  private highestHeld = 0;
 
   constructor(private readonly place: PoolPlace) {}
 
@@ -40,17 +45,30 @@ export class DevicePool {
   }
 
   /**
+   * What the work may have together: all but what others took, and what is kept.
+   *
+   * @param free what the device has left
+   */
+  roomForWork(free: number): number {
+    return free + this.highestHeld - this.kept.bytes;
+  }
+
+  /**
    * @param stream whose work will touch the memory first; the pool's own by default
    * @throws backend/gpu-out-of-memory
    */
   allocate(bytes: number, stream = this.place.stream): DeviceMemory {
     const { source } = this.place;
     const reserved = source.rounded(bytes);
-    const address = source.take(reserved, stream) ?? this.takeAfterTrim(reserved, stream);
+    const address =
+      source.take(reserved, stream) ??
+      this.takeAfterTrim(reserved, stream) ??
+      this.takeAfterGivingUp(reserved, stream);
     if (address === undefined) throw this.full(bytes);
     this.live.set(address, reserved);
     this.inUse += reserved;
     this.highest = Math.max(this.highest, this.inUse);
+    this.highestHeld = Math.max(this.highestHeld, this.inUse);
     return { address, bytes };
   }
 
@@ -69,13 +87,27 @@ export class DevicePool {
   /** Frees everything, and gives it back to the system. */
   dispose(): void {
     for (const address of [...this.live.keys()]) this.free({ address });
+    this.trim();
+  }
+
+  /** Waits for the stream, and gives what nobody uses back to the system. */
+  trim(): void {
     this.place.source.trim();
+    this.highestHeld = this.inUse;
   }
 
   /** Freed memory that waits for its kernels, or lies in pieces, becomes whole once the stream is empty. */
   private takeAfterTrim(bytes: number, stream: Handle): number | undefined {
-    this.place.source.trim();
+    this.trim();
     return this.place.source.take(bytes, stream);
+  }
+
+  private takeAfterGivingUp(bytes: number, stream: Handle): number | undefined {
+    while (this.kept.giveUp(bytes)) {
+      const address = this.takeAfterTrim(bytes, stream);
+      if (address !== undefined) return address;
+    }
+    return undefined;
   }
 
   private full(bytes: number): Error {

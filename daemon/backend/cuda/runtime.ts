@@ -96,6 +96,8 @@ export interface GpuInfo {
 export interface CudaRuntime {
   readonly gpu: GpuInfo;
   readonly precision: Precision;
+  /** Whether all products are computed in full float32 now, whatever they ask for. */
+  readonly exact: boolean;
   /** @throws backend/gpu-out-of-memory with what was asked, what is in use and what helps */
   allocate(bytes: number): DeviceMemory;
   /** Given back to the pool in stream order: kernels queued before may still use it. */
@@ -124,8 +126,10 @@ export interface CudaBackend extends tf.KernelBackend {
   output(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo;
   /** The device address of a tensor's data, to read; copied to this GPU where it lies on another only. */
   address(tensor: tf.TensorInfo): number;
+  /** The device address of a float32 tensor's data rounded to bfloat16; kept with it for the next product. */
+  rounded(tensor: tf.TensorInfo): number;
   /**
-   * The same, to write in place: copies on other GPUs are given up.
+   * The same as {@link address}, to write in place: copies on other GPUs are given up.
    *
    * @throws while the tensor is read: what is read must not change meanwhile
    */

@@ -44,9 +44,11 @@ function composed(
     const [B, T, heads, hd] = q.shape;
     const kvHeads = k.shape[2];
     const group = heads / kvHeads;
-    const scaled = tf.mul(q, 1 / Math.sqrt(hd));
     // Heads g·group … (g+1)·group − 1 read key/value head g.
-    const qh = tf.reshape(tf.transpose(scaled, [0, 2, 1, 3]), [B * kvHeads, group, T, hd]);
+    const qh = tf.tidy(() => {
+      const scaled = tf.mul(q, 1 / Math.sqrt(hd));
+      return tf.reshape(tf.transpose(scaled, [0, 2, 1, 3]), [B * kvHeads, group, T, hd]);
+    });
     const kh = tf.reshape(tf.transpose(k, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
     const vh = tf.reshape(tf.transpose(v, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
 
@@ -62,10 +64,13 @@ function composed(
           const kb = keys === T ? kh : tf.slice(kh, [0, first, 0], [-1, keys, -1]);
           const vb = keys === T ? vh : tf.slice(vh, [0, first, 0], [-1, keys, -1]);
           const flat = tf.reshape(qb, [B * kvHeads, group * rows, hd]);
-          const scores = tf.reshape(tf.matMul(flat, kb, false, true), [-1, group, rows, keys]);
-          const masked = tf.add(scores, causalMask(from, to, first, window));
-          // The largest of a batch: one copy less at a time.
-          scores.dispose();
+          // The largest of a batch: two of them at a time, no more.
+          const product = tf.matMul(flat, kb, false, true);
+          const masked = tf.tidy(() => {
+            const scores = tf.reshape(product, [-1, group, rows, keys]);
+            return tf.add(scores, causalMask(from, to, first, window));
+          });
+          product.dispose();
           const weights = tf.reshape(tf.softmax(masked), [-1, group * rows, keys]);
           masked.dispose();
           return tf.reshape(tf.matMul(weights, vb), [B * kvHeads, group, rows, hd]);

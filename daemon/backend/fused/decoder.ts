@@ -40,12 +40,18 @@ export function applyRope(x: tf.Tensor4D, { cos, sin }: RopeTable): tf.Tensor4D 
   });
 }
 
-/** `silu(gate) · up`, elementwise (Shazeer 2020). */
+/**
+ * `silu(gate) · up`, elementwise (Shazeer 2020): the largest activations of a layer.
+ * @param gate taken over; its memory is written to where nobody else holds it
+ */
 export function swiglu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D {
   tf.util.assertShapesMatch(gate.shape, up.shape, "Gate and up do not fit: ");
-  if (hasKernel("swiglu")) return runFused("swiglu", { gate, up }, {})[0] as tf.Tensor2D;
-  return tf.tidy(() => {
-    const silu = tf.tidy(() => tf.mul(gate, tf.sigmoid(gate)));
-    return tf.mul<tf.Tensor2D>(silu, up);
-  });
+  const hidden = hasKernel("swiglu")
+    ? (runFused("swiglu", { gate, up }, {})[0] as tf.Tensor2D)
+    : tf.tidy(() => {
+        const silu = tf.tidy(() => tf.mul(gate, tf.sigmoid(gate)));
+        return tf.mul<tf.Tensor2D>(silu, up);
+      });
+  gate.dispose();
+  return hidden;
 }

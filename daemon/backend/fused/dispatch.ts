@@ -12,9 +12,11 @@ export const FUSED_KERNELS = {
   selectLowest: "DenoiseSelectLowest",
   sparsegptBlock: "DenoiseSparseGptBlock",
   gram: "DenoiseGram",
+  scaledGram: "DenoiseScaledGram",
   addProduct: "DenoiseAddProduct",
   exactProduct: "DenoiseExactProduct",
   searchProduct: "DenoiseSearchProduct",
+  searchOperand: "DenoiseSearchOperand",
   columnDots: "DenoiseColumnDots",
   addScaledColumns: "DenoiseAddScaledColumns",
   inverseFactor: "DenoiseInverseFactor",
@@ -26,6 +28,9 @@ export const FUSED_KERNELS = {
   swiglu: "DenoiseSwiglu",
   causalAttention: "DenoiseCausalAttention",
   likelihood: "DenoiseLikelihood",
+  decodeHalf: "DenoiseDecodeHalf",
+  roundHalf: "DenoiseRoundHalf",
+  regroup: "DenoiseRegroup",
 } as const;
 export type FusedKernel = keyof typeof FUSED_KERNELS;
 

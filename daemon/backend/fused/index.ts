@@ -4,6 +4,7 @@ export { applyRope, rmsNorm, swiglu, type RopeTable } from "./decoder.ts";
 export { rowSelection, type ObjectiveValue, type Selection } from "./dispatch.ts";
 export { entropyObjective } from "./entropy.ts";
 export { addGram } from "./gram.ts";
+export { decodedHalf, hasHalfKernels, roundedHalf, type HalfFormat } from "./half.ts";
 export { hasInverseFactor, nativeInverseFactor } from "./inverseFactor.ts";
 export { targetLikelihood, type TargetLikelihood } from "./likelihood.ts";
 export {
@@ -14,8 +15,17 @@ export {
   type AdamRates,
   type Move,
 } from "./orthogonal.ts";
-export { addProduct, exactProduct, searchAddProduct, searchProduct } from "./products.ts";
+export {
+  addProduct,
+  bringSearchOperand,
+  exactProduct,
+  forgetRounded,
+  searchAddProduct,
+  searchProduct,
+  type RoundedOperands,
+} from "./products.ts";
 export { prunedMassObjective } from "./prunedMass.ts";
 export { addScaledColumns, columnDots } from "./quadratic.ts";
+export { hasRegroupKernel, regroupedThere } from "./regroup.ts";
 export { selectLowest } from "./selectLowest.ts";
 export { sparsegptBlock, type BlockSelection, type PrunedBlock } from "./sparsegpt.ts";

@@ -22,6 +22,22 @@ export function searchProduct(
   return runFused("searchProduct", { a, b }, { transposeA, transposeB })[0] as tf.Tensor2D;
 }
 
+/** Brings a matrix to the GPU that computes now, as search products there will want it: before they are queued. */
+export function bringSearchOperand(x: tf.Tensor2D): void {
+  if (hasKernel("searchOperand")) runFused("searchOperand", { x }, {});
+}
+
+/** What a TensorFlow.js backend offers that keeps operands of search products rounded, as long as they live. */
+export interface RoundedOperands {
+  forgetRounded(dataId: tf.DataId): void;
+}
+
+/** Frees what a device keeps of a tensor for search products: it lives on, and will be in none. */
+export function forgetRounded(tensor: tf.Tensor): void {
+  const backend = tf.backend() as Partial<RoundedOperands>;
+  backend.forgetRounded?.(tensor.dataId);
+}
+
 /** {@link addProduct}, whose product is a {@link searchProduct}. */
 export function searchAddProduct(
   sum: tf.Tensor2D,

@@ -4,6 +4,9 @@
  */
 import type * as tf from "@tensorflow/tfjs-core";
 import { outOfMemory, tensorTooLarge } from "../errors.ts";
+import type { HostMemory } from "../hostArrays.ts";
+import { Arena } from "./arena.ts";
+import type { DiscardPages } from "./pages.ts";
 
 /** What we use of TensorFlow.js' `BackendWasm`; its own declarations leave out the Emscripten module. */
 export interface WasmBackend {
@@ -23,6 +26,7 @@ export interface WasmBackend {
   typedArrayFromHeap(tensor: tf.TensorInfo): tf.backend_util.TypedArray;
   disposeData(dataId: object): boolean;
   incRef(dataId: object): void;
+  refCount(dataId: object): number;
 }
 
 /** Emscripten lets the heap grow to 65 535 pages of 64 KiB: just under 4 GiB, for all tensors together. */
@@ -46,6 +50,29 @@ export function floatsAt(backend: WasmBackend, address: number, length: number):
   return new Float32Array(backend.wasm.HEAPU8.buffer, address, length);
 }
 
+/** The same floats in memory of their own. */
+export function copyOf(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
+  const copy = backend.makeOutput(x.shape, "float32");
+  const from = addressOf(backend, x);
+  backend.wasm.HEAPU8.copyWithin(
+    addressOf(backend, copy),
+    from,
+    from + 4 * x.shape.reduce((product, n) => product * n, 1),
+  );
+  return copy;
+}
+
+/** Copies a tensor's floats into a host array that is there already, instead of making one for each. */
+export function offerReading(backend: WasmBackend): void {
+  const reading: Pick<HostMemory, "readInto"> = {
+    readInto(dataId, target) {
+      target.set(floatsAt(backend, backend.getMemoryOffset(dataId), target.length));
+      return Promise.resolve();
+    },
+  };
+  Object.assign(backend, reading);
+}
+
 /** Runs `use` with `bytes` of scratch memory, freed afterwards. */
 export function withScratch<T>(
   backend: WasmBackend,
@@ -60,19 +87,39 @@ export function withScratch<T>(
   }
 }
 
+/** Tensors from this size on lie in the arena; the smaller ones together are little. */
+const LARGE_BYTES = 256 << 10;
+
 /**
- * Makes a failed allocation an error. Emscripten's `malloc` answers 0 when the heap cannot grow, takes sizes
- * modulo 2³², and above 2 GiB answers addresses outside the heap; TensorFlow.js checks none of it.
+ * Makes a failed allocation an error, and places large tensors so that freed memory serves again. Emscripten's
+ * `malloc` answers 0 when the heap cannot grow, takes sizes modulo 2³², and above 2 GiB answers addresses outside the
+ * heap; TensorFlow.js checks none of it.
  */
-export function guardAllocations(backend: WasmBackend): void {
+export function guardAllocations(backend: WasmBackend, discard?: DiscardPages): void {
   const module = backend.wasm;
-  // Emscripten's first call replaces `_malloc` by the export itself: let that happen before wrapping it.
+  // Emscripten's first call replaces `_malloc` and `_free` by the exports themselves: let that happen before wrapping.
   module._free(module._malloc(4));
   const malloc = module._malloc.bind(module);
+  const free = module._free.bind(module);
+  const full = (bytes: number) => outOfMemory(bytes, HEAP_LIMIT_BYTES);
+  const arena = new Arena({
+    reserve: (bytes) => malloc(bytes) >>> 0,
+    release: free,
+    full,
+    discard:
+      discard &&
+      ((address, bytes) => {
+        discard(new Uint8Array(module.HEAPU8.buffer, address, bytes));
+      }),
+  });
   module._malloc = (bytes) => {
     if (bytes > TENSOR_LIMIT_BYTES) throw tensorTooLarge("wasm", bytes, TENSOR_LIMIT_BYTES);
+    if (bytes >= LARGE_BYTES) return arena.allocate(bytes);
     const address = malloc(bytes);
-    if (address === 0 && bytes > 0) throw outOfMemory(bytes, HEAP_LIMIT_BYTES);
+    if (address === 0 && bytes > 0) throw full(bytes);
     return address;
+  };
+  module._free = (address) => {
+    if (!arena.free(address >>> 0)) free(address);
   };
 }

@@ -5,60 +5,9 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { FUSED_KERNELS, selectionOf, type FusedKernel } from "../fused/dispatch.ts";
 import { instantiateKernels } from "../kernelFile.ts";
+import { frugalKernels } from "./frugal.ts";
 import { addressOf, withScratch, type WasmBackend } from "./heap.ts";
-
-/** Exports of `kernels.wasm`; all arguments are addresses and counts. `group` 0 = whole rows. */
-interface Kernels {
-  entropyRows(
-    w: number,
-    c: number,
-    rows: number,
-    cols: number,
-    gradW: number,
-    gradC: number,
-  ): number;
-  entropyColumns(
-    w: number,
-    c: number,
-    rows: number,
-    cols: number,
-    gradW: number,
-    scratch: number,
-  ): number;
-  prunedMass(
-    w: number,
-    c: number,
-    rows: number,
-    cols: number,
-    count: number,
-    group: number,
-    temperature: number,
-    gradW: number,
-    gradC: number,
-    scratch: number,
-  ): number;
-  selectLowest(
-    scores: number,
-    rows: number,
-    cols: number,
-    count: number,
-    group: number,
-    mask: number,
-    scratch: number,
-  ): void;
-  sparsegptBlock(
-    weights: number,
-    errors: number,
-    u: number,
-    mask: number,
-    rows: number,
-    b: number,
-    count: number,
-    group: number,
-    chosen: number,
-  ): void;
-  transposeMatrices(x: number, out: number, batch: number, rows: number, cols: number): void;
-}
+import type { Kernels } from "./kernelExports.ts";
 
 const HISTOGRAM_BYTES = 8192;
 
@@ -68,6 +17,7 @@ export async function loadKernels(backend: WasmBackend): Promise<tf.KernelConfig
   if (kernels === undefined) return undefined;
   return [
     ...fusedKernels(backend, kernels),
+    ...frugalKernels(backend, kernels),
     transposeKernel(backend, kernels),
     identityKernel(backend),
   ];

@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { FUSED_KERNELS } from "../fused/dispatch.ts";
 import type { Blas, Sgemm } from "./blas.ts";
 import type { InverseFactorInPlace } from "./lapack.ts";
-import { addressOf, floatsAt, type WasmBackend } from "./heap.ts";
+import { addressOf, copyOf, floatsAt, type WasmBackend } from "./heap.ts";
 
 /** Below this many multiplications the foreign call costs more than it saves. */
 const SMALL = 16 ** 3;
@@ -77,14 +77,6 @@ function addProductKernel(backend: WasmBackend, sgemm: Sgemm): tf.KernelConfig {
       return { dataId: sum.dataId, shape: sum.shape, dtype: sum.dtype };
     },
   };
-}
-
-function copyOf(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
-  const copy = backend.makeOutput(x.shape, "float32");
-  const size = tf.util.sizeFromShape(x.shape);
-  const target = floatsAt(backend, addressOf(backend, copy), size);
-  target.set(floatsAt(backend, addressOf(backend, x), size));
-  return copy;
 }
 
 function inverseFactorKernel(

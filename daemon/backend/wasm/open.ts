@@ -14,12 +14,15 @@ import { findBlas } from "./blas.ts";
 import {
   HEAP_LIMIT_BYTES,
   guardAllocations,
+  offerReading,
   TENSOR_LIMIT_BYTES,
   type WasmBackend,
 } from "./heap.ts";
 import { loadKernels } from "./kernels.ts";
 import { matmulKernels } from "./matmul.ts";
+import { findDiscard } from "./pages.ts";
 import { segmentSumKernel } from "./segmentSum.ts";
+import { sliceKernels } from "./slice.ts";
 
 const BINARY = "tfjs-backend-wasm-simd.wasm";
 
@@ -44,7 +47,9 @@ export const wasm: Provider = {
     if (!(await tf.setBackend("wasm")))
       throw new Error("TensorFlow.js could not start its wasm backend");
     const backend = tf.backend() as unknown as WasmBackend;
-    guardAllocations(backend);
+    guardAllocations(backend, await findDiscard());
+
+    offerReading(backend);
 
     const search = wanted ? await findBlas() : { blas: undefined, why: "not asked for" };
     const fused = await loadKernels(backend);
@@ -52,6 +57,7 @@ export const wasm: Provider = {
       ...(search.blas === undefined ? [] : matmulKernels(backend, search.blas)),
       ...(fused ?? []),
       segmentSumKernel(backend),
+      ...sliceKernels(backend),
     ]);
     const products =
       search.blas === undefined

@@ -7,26 +7,29 @@ import type { Context } from "../context.ts";
 import { shellWord } from "../io.ts";
 import type { PruneRequest } from "../options.ts";
 import { fetched } from "../fetched.ts";
-import { plannedTensors, planSummary } from "./planView.ts";
+import { plannedTensors, planSummary, shortageLines } from "./planView.ts";
 import { createRunView } from "./runView.ts";
 import { summary, summaryJson } from "./summary.ts";
 
-export async function pruneCommand(context: Context, request: PruneRequest): Promise<void> {
-  if (request.dryRun) await dryRun(context, request);
-  else await run(context, request);
+/** @returns the exit code: 2 for a plan whose run would be refused */
+export async function pruneCommand(context: Context, request: PruneRequest): Promise<0 | 2> {
+  if (request.dryRun) return dryRun(context, request);
+  await run(context, request);
+  return 0;
 }
 
-async function dryRun(context: Context, { options, json }: PruneRequest): Promise<void> {
+async function dryRun(context: Context, { options, json }: PruneRequest): Promise<0 | 2> {
   const screen = screenFor(context, json);
   const plan = await interruptible(context.io, simple(screen), (signal) =>
     context.engine.planPrune(options, signal, { env: context.io.env }),
   );
+  const { style, columns } = screen;
   if (json) {
     writeJson(context, plan);
-    return;
-  }
-  const { style, columns } = screen;
-  screen.print(...planSummary(plan, style, columns), ...plannedTensors(plan, style));
+    screen.print(...shortageLines(plan, style, columns));
+  } else screen.print(...planSummary(plan, style, columns), ...plannedTensors(plan, style));
+  // The plan is the answer; a script still learns that the run would be refused.
+  return plan.shortages.length > 0 ? 2 : 0;
 }
 
 async function run(context: Context, { options: asked, json }: PruneRequest): Promise<void> {

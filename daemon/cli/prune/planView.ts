@@ -39,13 +39,23 @@ export function planSummary(plan: Plan, style: Style, columns: number): string[]
     ...(plan.notes.length > 0 ? [""] : []),
     ...plan.notes.flatMap((note) => noteLines(note, style, columns)),
     "",
+    ...shortageLines(plan, style, columns),
   ];
 }
 
+/** Why the run would be refused, and a line below; nothing where it would not. */
+export const shortageLines = ({ shortages }: Plan, style: Style, columns: number): string[] =>
+  shortages.length === 0
+    ? []
+    : [...shortages.flatMap(({ message }) => wrapped(message, style.red("✗"), columns)), ""];
+
 /** A remark, wrapped and set off from the figures. */
-export function noteLines(note: string, style: Style, columns: number): string[] {
-  const lines = wrap(printable(note), Math.max(40, Math.min(columns, 100) - 4));
-  return lines.map((line, i) => `  ${i === 0 ? style.yellow("•") : " "} ${line}`);
+export const noteLines = (note: string, style: Style, columns: number): string[] =>
+  wrapped(note, style.yellow("•"), columns);
+
+function wrapped(text: string, mark: string, columns: number): string[] {
+  const lines = wrap(printable(text), Math.max(40, Math.min(columns, 100) - 4));
+  return lines.map((line, i) => `  ${i === 0 ? mark : " "} ${line}`);
 }
 
 const FATES: Readonly<Record<TensorFate, string>> = {

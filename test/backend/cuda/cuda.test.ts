@@ -12,7 +12,7 @@ import { testGpu } from "./testGpu.ts";
 
 const gpu = await testGpu();
 describe.skipIf(gpu.kind === "none")(gpu.name, () => {
-  backendLaws("cuda", () => openBackend("cuda", { precision: "f32" }));
+  backendLaws("cuda", () => openBackend("cuda", { precision: "f32" }), { half: true });
 
   // ‖out − exact‖ / ‖exact‖: float32 sums in another order; operands of 10 or 7 bits of mantissa.
   test.each([

@@ -3,11 +3,13 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterEach, describe, expect, test } from "vitest";
 import {
   addProduct,
+  forgetRounded,
   hostArray,
   inFullPrecision,
   openBackend,
   readInto,
   searchAddProduct,
+  searchProduct,
   uploaded,
   type Backend,
   type OpenOptions,
@@ -106,6 +108,35 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
       await open({ precision });
       const product = tf.matMul(tf.tensor2d(left, [m, k]), tf.tensor2d(right, [k, n]));
       expect(await product.data()).toEqual(expected);
+    });
+
+    test("an operand of a search is rounded once, until it changes or is in none any more", async () => {
+      const cuda = await open({ precision: "bf16" });
+      const values = (x: tf.Tensor): Promise<number[][]> => x.array() as Promise<number[][]>;
+      let a = tf.fill<tf.Rank.R2>([64, 64], 1 + 2 ** -20);
+      const b = tf.eye(64);
+      const search = (): tf.Tensor => searchProduct(a, b);
+      const used = memoryOf(cuda);
+      const first = search();
+      // The product, and both operands in half.
+      const held = memoryOf(cuda) - used;
+      expect(held).toBe(2 * 4 * 64 * 64);
+      const second = search();
+      expect(memoryOf(cuda) - used).toBe(held + 4 * 64 * 64);
+      a = addProduct(a, b, b);
+      const changed = search();
+      const inFull = inFullPrecision(search);
+      expect((await values(first))[0]).toEqual(new Array(64).fill(1));
+      expect(await values(second)).toEqual(await values(first));
+      expect((await values(changed))[0]?.slice(0, 2)).toEqual([2, 1]);
+      expect((await values(inFull))[0]?.slice(0, 2)).toEqual(
+        [2 + 2 ** -20, 1 + 2 ** -20].map(Math.fround),
+      );
+      tf.dispose([first, second, changed, inFull]);
+      forgetRounded(a);
+      b.dispose();
+      expect(memoryOf(cuda)).toBe(used - 4 * 64 * 64);
+      a.dispose();
     });
 
     test("in full float32 where that is asked for, and only there", async () => {

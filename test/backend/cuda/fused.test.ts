@@ -345,6 +345,22 @@ function factorTests(): void {
     expectClose(reference.product(shifted, inverse), identity(n).values, 2e-4);
   });
 
+  test.each([5, 200, 700])(
+    "n = %i: the same factor in the memory of one handed over",
+    async (n) => {
+      const a = matrix(n, n, (i, j) => (i === j ? 2 + i / n : Math.cos(i + j) / n));
+      const [kept, handed] = [tensor2d(a), tensor2d(a)];
+      const shift = positives(n);
+      const [expected, factor] = [
+        await nativeInverseFactor(kept, shift),
+        await nativeInverseFactor(handed, shift, true),
+      ];
+      if (!expected || !factor) throw new Error("there is no factor");
+      expect(await valuesOf(factor)).toEqual(await valuesOf(expected));
+      tf.dispose([kept, handed, expected, factor]);
+    },
+  );
+
   test.each([1, 64, 100, 200])("n = %i: a matrix that is not definite is refused", async (n) => {
     // One negative eigenvalue, in the first direction or the last.
     for (const bad of [0, n - 1]) {
@@ -355,6 +371,13 @@ function factorTests(): void {
       expect(tf.memory().numTensors).toBe(before);
       h.dispose();
     }
+    // Handed over it is as it was; above 512 only a band of what lies below the diagonal is touched.
+    const large = n === 200 ? 700 : n;
+    const values = matrix(large, large, (i, j) => (i === j ? i - 1 : 1 / (1 + i + j)));
+    const handed = tensor2d(values);
+    expect(await nativeInverseFactor(handed, new Float32Array(large), true)).toBeUndefined();
+    expect(await valuesOf(handed)).toEqual(Array.from(Float32Array.from(values.values)));
+    handed.dispose();
     const nan = tensor2d(matrix(n, n, () => NaN));
     expect(await nativeInverseFactor(nan, new Float32Array(n))).toBeUndefined();
     nan.dispose();

@@ -48,7 +48,10 @@ const device = {
   free({ bytes }: DeviceMemory): void {
     memory.live -= bytes;
   },
-  upload: ({ byteLength }: Uint8Array): DeviceMemory => device.allocate(byteLength),
+  transfers: {
+    upload: ({ byteLength }: Uint8Array): DeviceMemory => device.allocate(byteLength),
+  },
+  toBf16: (_source: number, elements: number): DeviceMemory => device.allocate(2 * elements),
   dispose: (): void => undefined,
   launch: (): void => undefined,
   gemm: (): void => undefined,
@@ -118,6 +121,7 @@ test("every stage of a 70B layer stays far within 24 GiB, and nothing is left", 
       tf.dispose([next.r, next.state.first, next.state.second, next.state.power]);
     }
   });
+  problem.dispose();
   const [folded, folding] = await peakOf(() => foldRotation(matrices, rotation, SHAPE));
   disposeMetric(metric);
   tf.dispose([Object.values(folded), adam.first, adam.second, adam.power]);
@@ -132,12 +136,11 @@ test("every stage of a 70B layer stays far within 24 GiB, and nothing is left", 
     damped.factor.dispose();
     return weights;
   });
-  problem.dispose();
   disposeRotation(rotation);
   tf.dispose([pruned, Object.values(matrices)]);
 
   const peaks = { building, stepping, folding, pruning };
-  expect(Math.max(...Object.values(peaks)), JSON.stringify(peaks)).toBeLessThan(14);
+  expect(Math.max(...Object.values(peaks)), JSON.stringify(peaks)).toBeLessThan(11);
   // Seven matrices in float32 are 3.2 GiB: the counting counts.
   expect(Math.min(...Object.values(peaks))).toBeGreaterThan(3.2);
   expect(memory.live).toBe(0);

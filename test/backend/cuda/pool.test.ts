@@ -174,6 +174,66 @@ describe("a full device", () => {
   });
 });
 
+describe("what is kept", () => {
+  /** Fills a pool with `count` pieces that may go; some are in use beside. */
+  function filled(count: number, inUse: readonly number[] = []) {
+    const driver = new RecordingDriver(count * 1024);
+    const pool = poolOf(driver);
+    const gone: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const memory = pool.allocate(1024);
+      const end = pool.kept.add({
+        bytes: 1024,
+        alone: () => !inUse.includes(i),
+        giveUp() {
+          gone.push(i);
+          end();
+          pool.free(memory);
+        },
+      });
+    }
+    return { pool, gone };
+  }
+
+  test("goes before the device is called full, the last first, and no more than is needed", () => {
+    const { pool, gone } = filled(5);
+    pool.allocate(2000);
+    expect(gone).toEqual([4, 3]);
+    expect(pool.kept.bytes).toBe(3 * 1024);
+    pool.allocate(3 * 1024);
+    expect(gone).toEqual([4, 3, 2, 1, 0]);
+    expect(() => pool.allocate(1)).toThrow(
+      expect.objectContaining({ code: "backend/gpu-out-of-memory" }),
+    );
+  });
+
+  test("stays where somebody uses it, since its memory would not come free", () => {
+    const { pool, gone } = filled(3, [2]);
+    pool.allocate(1024);
+    expect(gone).toEqual([1]);
+    expect(() => pool.allocate(2048)).toThrow(
+      expect.objectContaining({ code: "backend/gpu-out-of-memory" }),
+    );
+    expect(pool.kept.bytes).toBe(1024);
+  });
+
+  test("and what is free or was freed are not room for the work twice", () => {
+    const driver = new RecordingDriver(10 * 1024);
+    const pool = poolOf(driver);
+    const room = () => pool.roomForWork(driver.memory().free);
+    expect(room()).toBe(10 * 1024);
+    const memory = pool.allocate(4096);
+    expect(room()).toBe(10 * 1024);
+    pool.kept.add({ bytes: 4096, alone: () => true, giveUp: () => undefined });
+    expect(room()).toBe(6 * 1024);
+    // This driver holds what is freed until the stream was waited for.
+    pool.free(memory);
+    expect(room()).toBe(6 * 1024);
+    pool.trim();
+    expect(room()).toBe(6 * 1024);
+  });
+});
+
 test("at the end everything goes back, and the driver's own pool is emptied", () => {
   const driver = new RecordingDriver(Infinity);
   const pool = poolOf(driver);

@@ -20,10 +20,12 @@ import {
   readLayer,
   sequenceContext,
 } from "../../../daemon/model/index.ts";
-import { writeStream } from "../../../daemon/pipeline/activations.ts";
+import { writeStream, type StreamReader } from "../../../daemon/pipeline/activations.ts";
 import { collectHessians, propagate } from "../../../daemon/pipeline/collect.ts";
+import { eachStreamed } from "../../../daemon/pipeline/streamPasses.ts";
 import { seededRandom } from "../../../daemon/random.ts";
 import { writeTinyModel } from "../../support/tinyModel.ts";
+import type { CudaDevice } from "../../../daemon/backend/cuda/device.ts";
 import type { CudaBackend } from "../../../daemon/backend/cuda/runtime.ts";
 import { testGpu } from "./testGpu.ts";
 
@@ -156,6 +158,39 @@ describe.skipIf(!two)(`two GPUs (${gpu.name})`, () => {
       await model.checkpoint.close();
       await rm(folder, { recursive: true, force: true });
     }
+  });
+
+  test("a batch that stays on a GPU is computed there in every pass, and copied to no other", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "two-gpus-"));
+    begin();
+    const shape = { windows: 5, seqLen: 16, d: 64 };
+    const batchBytes = 4 * 16 * 64;
+    const values = Float32Array.from({ length: 5 * 16 * 64 }, (_, i) => i);
+    const stream = await writeStream(join(folder, "in"), shape, (target) =>
+      target.write(0, values),
+    );
+    const kept = (index: number): number =>
+      onGpu(index, () => (cuda.runtime as unknown as Pick<CudaDevice, "pool">).pool).kept.bytes /
+      batchBytes;
+    const pass = { perBatch: 1, signal: new AbortController().signal, leave: 0 };
+    const passOn = (from: StreamReader, name: string) =>
+      writeStream(join(folder, name), shape, (target) =>
+        eachStreamed(from, { ...pass, last: true }, ({ x, gpu: index, from: at }) => {
+          const before = usedBytes();
+          const out = onGpu(index, () => tf.add<tf.Tensor3D>(x, 1));
+          expect(usedBytes() - before).toBe(batchBytes);
+          target.pass(at, out, 0);
+          return Promise.resolve();
+        }),
+      );
+    await eachStreamed(stream, pass, () => Promise.resolve());
+    expect([kept(0), kept(1)]).toEqual([3, 2]);
+    const next = await passOn(stream, "1");
+    expect([kept(0), kept(1)]).toEqual([3, 2]);
+    const last = await passOn(next, "2");
+    expect([...(await last.read(0, 5))]).toEqual([...values.map((x) => x + 2)]);
+    for (const each of [stream, next, last]) await each.close();
+    await rm(folder, { recursive: true, force: true });
   });
 
   /** The same work on both GPUs, then on the first alone. */

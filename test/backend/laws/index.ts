@@ -6,11 +6,13 @@ import * as tf from "@tensorflow/tfjs-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   entropyObjective,
+  hasHalfKernels,
   prunedMassObjective,
   selectLowest,
   sparsegptBlock,
 } from "../../../daemon/backend/index.ts";
 import { gramLaws } from "./gram.ts";
+import { halfLaws } from "./half.ts";
 import { matmulLaws } from "./matmul.ts";
 import { normals, tensor2d, upper } from "./numbers.ts";
 import { entropyLaws, prunedMassLaws } from "./objectives.ts";
@@ -23,7 +25,17 @@ export interface Device {
   dispose(): Promise<void>;
 }
 
-export function backendLaws(name: string, open: () => Promise<Device>): void {
+/** What only some devices have. */
+export interface Abilities {
+  /** Half precision is converted on the device. */
+  readonly half?: boolean;
+}
+
+export function backendLaws(
+  name: string,
+  open: () => Promise<Device>,
+  { half = false }: Abilities = {},
+): void {
   describe(name, () => {
     let device: Device;
     beforeAll(async () => {
@@ -38,6 +50,12 @@ export function backendLaws(name: string, open: () => Promise<Device>): void {
     describe("selectLowest", selectLaws);
     describe("sparsegptBlock", sparsegptLaws);
     describe("addGram", gramLaws);
+    if (half) describe("half precision", halfLaws);
+    else {
+      test("half precision is the host's", () => {
+        expect(hasHalfKernels()).toBe(false);
+      });
+    }
     test("fused kernels leave nothing behind but their results", async () => {
       const random = normals(4, 8);
       const [w, c, u] = [tensor2d(random), tf.ones<tf.Rank.R1>([8]), tensor2d(upper(8))];

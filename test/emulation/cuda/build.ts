@@ -5,8 +5,9 @@ import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm } from 
 import path from "node:path";
 import { promisify } from "node:util";
 
-const HERE = import.meta.dirname;
-const CACHE = path.resolve(HERE, "../../../.cache/cuda-emulation");
+/** Tests and benchmarks, bundled or not, run in the repository's root. */
+const HERE = path.resolve("test/emulation/cuda");
+const CACHE = path.resolve(".cache/cuda-emulation");
 const FLAGS = ["-std=c++17", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-pthread"];
 
 interface Library {

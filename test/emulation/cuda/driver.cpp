@@ -42,6 +42,8 @@ namespace {
 struct Stream;
 
 struct Event {
+  /// Told apart from a later one at the same address.
+  uint64_t serial;
   Stream* stream = nullptr;
   /// Number of the last record asked for, and of the last that ran.
   uint64_t wanted = 0, done = 0;
@@ -97,6 +99,13 @@ size_t variable(const char* name, size_t otherwise) {
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 size_t totalBytes() { return variable("EMULATED_GPU_BYTES", size_t{8} << 30); }
+/// How GPUs reach each other: "nvlink", "direct", or not at all (copies go through the host).
+bool linked(const char* kind) {
+  const char* link = std::getenv("EMULATED_GPU_LINK");
+  return link != nullptr && std::strcmp(link, kind) == 0;
+}
+/// Whose memory may be touched by whom: contexts by cuCtxEnablePeerAccess, pools by cuMemPoolSetAccess.
+std::set<std::pair<int, int>> peer_contexts, peer_pools;
 int deviceCount() { return static_cast<int>(variable("EMULATED_GPU_COUNT", 1)); }
 
 void fault(Status status, const std::string& text) {
@@ -297,6 +306,7 @@ EXPORT const char* emulation_fault() { return fault_text.c_str(); }
 EXPORT int emulation_enqueue(void* stream, void (*work)(void*), void* data) {
   return enqueue(stream, [work, data] { work(data); });
 }
+EXPORT int emulation_idle() { return idle(); }
 EXPORT int emulation_contains(uint64_t address, size_t bytes) { return memory.contains(address, bytes) ? 1 : 0; }
 EXPORT void emulation_check(const char* what) {
   const std::string guards = memory.checkGuards();
@@ -372,6 +382,24 @@ EXPORT Status cuDeviceTotalMem_v2(size_t* bytes, int device) {
   *bytes = totalBytes();
   return SUCCESS;
 }
+EXPORT Status cuDeviceGetP2PAttribute(int* value, int attribute, int from, int to) {
+  ENTER();
+  if (from < 0 || to < 0 || from >= deviceCount() || to >= deviceCount() || from == to) return INVALID_DEVICE;
+  if (attribute < 1 || attribute > 4) return INVALID_VALUE;
+  const bool direct = linked("direct"), nvlink = linked("nvlink");
+  *value = attribute == 1 ? !nvlink : attribute == 2 ? direct || nvlink : nvlink;
+  return SUCCESS;
+}
+EXPORT Status cuCtxEnablePeerAccess(void* peer, unsigned flags) {
+  ENTER_CONTEXT();
+  constexpr Status PEER_ACCESS_UNSUPPORTED = static_cast<Status>(217);
+  constexpr Status ALREADY_ENABLED = static_cast<Status>(704);
+  auto* other = static_cast<Context*>(peer);
+  if (other == nullptr || other == current || flags != 0) return INVALID_VALUE;
+  if (!linked("direct") && !linked("nvlink")) return PEER_ACCESS_UNSUPPORTED;
+  std::lock_guard<std::recursive_mutex> lock(state);
+  return peer_contexts.insert({other->device, current->device}).second ? SUCCESS : ALREADY_ENABLED;
+}
 EXPORT Status cuDevicePrimaryCtxRetain(void** context, int device) {
   ENTER();
   std::lock_guard<std::recursive_mutex> lock(state);
@@ -442,7 +470,8 @@ EXPORT Status cuStreamQuery(void* handle) {
 EXPORT Status cuEventCreate(void** event, unsigned) {
   ENTER_CONTEXT();
   std::lock_guard<std::recursive_mutex> lock(state);
-  *event = *events.insert(new Event).first;
+  static uint64_t made = 0;
+  *event = *events.insert(new Event{++made}).first;
   return SUCCESS;
 }
 EXPORT Status cuEventDestroy_v2(void* handle) {
@@ -475,9 +504,10 @@ EXPORT Status cuStreamWaitEvent(void* stream, void* handle, unsigned) {
   auto* event = static_cast<Event*>(handle);
   if (events.count(event) == 0) return INVALID_HANDLE;
   Stream* other = event->stream;
-  const uint64_t wanted = event->wanted;
-  return enqueue(stream, [event, other, wanted] {
-    if (isKnown(event) && other != nullptr) {
+  const uint64_t wanted = event->wanted, serial = event->serial;
+  return enqueue(stream, [event, other, wanted, serial] {
+    // One that is destroyed has come: destroying waits.
+    if (isKnown(event) && event->serial == serial && other != nullptr) {
       drain(*other, [event, wanted] { return event->done >= wanted; });
     }
   });
@@ -512,7 +542,7 @@ EXPORT Status cuMemAllocAsync(uint64_t* address, size_t bytes, void* stream) {
   ENTER_CONTEXT();
   if (known(stream) == nullptr) return INVALID_HANDLE;
   if (bytes == 0) return INVALID_VALUE;
-  *address = memory.allocate(bytes, current->device, totalBytes());
+  *address = memory.allocate(bytes, current->device, totalBytes(), true);
   return *address == 0 ? OUT_OF_MEMORY : SUCCESS;
 }
 EXPORT Status cuMemFreeAsync(uint64_t address, void* stream) {
@@ -527,7 +557,7 @@ EXPORT Status cuMemFreeAsync(uint64_t address, void* stream) {
 EXPORT Status cuMemAlloc_v2(uint64_t* address, size_t bytes) {
   ENTER_CONTEXT();
   if (bytes == 0) return INVALID_VALUE;
-  *address = memory.allocate(bytes, current->device, totalBytes());
+  *address = memory.allocate(bytes, current->device, totalBytes(), false);
   return *address == 0 ? OUT_OF_MEMORY : SUCCESS;
 }
 EXPORT Status cuMemFree_v2(uint64_t address) {
@@ -544,7 +574,7 @@ EXPORT Status cuMemAllocHost_v2(void** at, size_t bytes) {
   if (bytes == 0) return INVALID_VALUE;
   *at = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   if (*at == nullptr) return OUT_OF_MEMORY;
-  std::memset(*at, POISON, bytes);
+  std::memset(*at, idle() ? 0 : POISON, bytes);
   std::lock_guard<std::recursive_mutex> lock(state);
   pinned[reinterpret_cast<uint64_t>(*at)] = bytes;
   return SUCCESS;
@@ -557,9 +587,10 @@ EXPORT Status cuMemFreeHost(void* at) {
   std::free(at);
   return SUCCESS;
 }
+bool leftOut(size_t bytes) { return idle() && bytes > IDLE_BYTES; }
 EXPORT Status cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t bytes, void* stream) {
   ENTER();
-  if (bytes == 0) return SUCCESS;
+  if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(target, bytes)) return INVALID_VALUE;
   if (isPinned(source)) {
     return enqueue(stream, [=] { std::memcpy(reinterpret_cast<void*>(target), source, bytes); });
@@ -571,7 +602,7 @@ EXPORT Status cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t b
 }
 EXPORT Status cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, void* stream) {
   ENTER();
-  if (bytes == 0) return SUCCESS;
+  if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(source, bytes)) return INVALID_VALUE;
   const Status status =
       enqueue(stream, [=] { std::memcpy(target, reinterpret_cast<const void*>(source), bytes); });
@@ -580,8 +611,10 @@ EXPORT Status cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, 
 }
 EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t bytes, void* stream) {
   ENTER();
-  if (bytes == 0) return SUCCESS;
+  if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
+  const std::pair<int, int> way{memory.deviceOf(source), memory.deviceOf(target)};
+  if (way.first != way.second && (peer_contexts.count(way) == 0 || peer_pools.count(way) == 0)) return INVALID_VALUE;
   return enqueue(stream, [=] {
     std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
   });
@@ -589,7 +622,7 @@ EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t byte
 EXPORT Status cuMemcpyPeerAsync(uint64_t target, void* to, uint64_t source, void* from, size_t bytes, void* stream) {
   ENTER();
   if (to == nullptr || from == nullptr) return INVALID_CONTEXT;
-  if (bytes == 0) return SUCCESS;
+  if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
   return enqueue(stream, [=] {
     std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
@@ -597,13 +630,13 @@ EXPORT Status cuMemcpyPeerAsync(uint64_t target, void* to, uint64_t source, void
 }
 EXPORT Status cuMemsetD8Async(uint64_t target, unsigned char value, size_t count, void* stream) {
   ENTER();
-  if (count == 0) return SUCCESS;
+  if (count == 0 || leftOut(count)) return SUCCESS;
   if (!memory.contains(target, count)) return INVALID_VALUE;
   return enqueue(stream, [=] { std::memset(reinterpret_cast<void*>(target), value, count); });
 }
 EXPORT Status cuMemsetD32Async(uint64_t target, unsigned value, size_t count, void* stream) {
   ENTER();
-  if (count == 0) return SUCCESS;
+  if (count == 0 || leftOut(count)) return SUCCESS;
   if (!memory.contains(target, 4 * count) || target % 4 != 0) return INVALID_VALUE;
   return enqueue(stream, [=] {
     auto* at = reinterpret_cast<unsigned*>(target);
@@ -613,8 +646,8 @@ EXPORT Status cuMemsetD32Async(uint64_t target, unsigned value, size_t count, vo
 EXPORT Status cuMemGetInfo_v2(size_t* free, size_t* total) {
   ENTER_CONTEXT();
   *total = totalBytes();
-  const size_t live = memory.live(current->device);
-  *free = live < *total ? *total - live : 0;
+  const size_t held = memory.held(current->device);
+  *free = held < *total ? *total - held : 0;
   return SUCCESS;
 }
 EXPORT Status cuDeviceGetDefaultMemPool(void** pool, int device) {
@@ -627,16 +660,27 @@ EXPORT Status cuMemPoolSetAttribute(void* pool, int, void* value) {
   ENTER();
   return pool == nullptr || value == nullptr ? INVALID_VALUE : SUCCESS;
 }
+EXPORT Status cuMemPoolSetAccess(void* pool, const int* location, size_t count) {
+  ENTER();
+  constexpr int OF_A_DEVICE = 1, READ_WRITE = 3;
+  if (pool == nullptr || count != 1 || location[0] != OF_A_DEVICE || location[2] != READ_WRITE) return INVALID_VALUE;
+  if (location[1] < 0 || location[1] >= deviceCount()) return INVALID_DEVICE;
+  std::lock_guard<std::recursive_mutex> lock(state);
+  peer_pools.insert({static_cast<int>(reinterpret_cast<uintptr_t>(pool)) - 1, location[1]});
+  return SUCCESS;
+}
 EXPORT Status cuMemPoolGetAttribute(void* pool, int attribute, uint64_t* value) {
   ENTER();
   if (pool == nullptr || attribute < 4 || attribute > 8) return INVALID_VALUE;
   const int device = static_cast<int>(reinterpret_cast<uintptr_t>(pool)) - 1;
-  *value = attribute == 4 ? ~0ull : attribute % 2 == 1 ? memory.live(device) : memory.peak();
+  *value = attribute == 4 ? ~0ull : attribute == 5 ? memory.held(device) : attribute == 7 ? memory.live(device) : memory.peak();
   return SUCCESS;
 }
 EXPORT Status cuMemPoolTrimTo(void* pool, size_t) {
   ENTER();
-  return pool == nullptr ? INVALID_VALUE : SUCCESS;
+  if (pool == nullptr) return INVALID_VALUE;
+  memory.trim(static_cast<int>(reinterpret_cast<uintptr_t>(pool)) - 1);
+  return SUCCESS;
 }
 
 // ── Programs ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -729,6 +773,7 @@ EXPORT Status cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz
     return INVALID_VALUE;
   }
   launches++;
+  if (idle()) return SUCCESS;
   const auto* bytes = static_cast<const unsigned char*>(buffer);
   Launch launch{*function, {gx, gy, gz}, {bx, by, bz}, shared, {bytes, bytes + size}};
   return enqueue(stream, [launch = std::move(launch)] { runLaunch(launch); });

@@ -5,6 +5,7 @@
 #include <functional>
 
 extern "C" int emulation_enqueue(void* stream, void (*work)(void*), void* data);
+extern "C" int emulation_idle();
 extern "C" int emulation_contains(uint64_t address, size_t bytes);
 extern "C" void emulation_check(const char* what);
 

@@ -9,7 +9,9 @@ export function curveLayers({ layers, steps }: Pick<RunView, "layers" | "steps">
   const [first, last] = now.layers;
   // Finished layers keep their own curve: it is the whole of it.
   if (layers.some(({ index }) => index === first)) return [...layers];
-  const curve = steps.map(({ step, objective, loss }) => ({ step, objective, loss }));
-  const live = Array.from({ length: last - first + 1 }, (_, i) => ({ index: first + i, curve }));
+  const live = Array.from({ length: last - first + 1 }, (_, i) => ({
+    index: first + i,
+    curve: steps,
+  }));
   return [...layers, ...live].toSorted((a, b) => a.index - b.index);
 }

@@ -42,7 +42,12 @@ export class LearningView {
       h(
         "section",
         { class: "panel-section" },
-        h("div", { class: "panel-heading" }, h("h2", {}, "Loss of the rotation"), this.#field),
+        h(
+          "div",
+          { class: "panel-heading" },
+          h("h2", {}, "Loss and entropy of the rotation"),
+          this.#field,
+        ),
         this.#curves.element,
       ),
       h(

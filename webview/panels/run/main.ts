@@ -45,7 +45,8 @@ const store = new RunStore(bridge, frame, {
 function update(run: RunView, previous: RunView | null): void {
   status.update(run);
   const prunes = run.job?.evaluation == null;
-  learning.element.hidden = saving.hidden = !prunes;
+  learning.element.hidden = !prunes;
+  saving.hidden = run.layers.length === 0;
   if (prunes) learning.update(run);
   if (previous?.perplexity !== run.perplexity || previous.job?.evaluation !== run.job?.evaluation) {
     section(perplexity, "Perplexity", perplexityContent(run));

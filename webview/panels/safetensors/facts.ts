@@ -1,8 +1,8 @@
 /** What is known of a tensor, in words. */
 import { format } from "../../charts/index.ts";
+import { exactly } from "../../matrix/index.ts";
 import type { InspectionView, StatisticsView, TensorView } from "../../messages.ts";
 import { patternName } from "../../../daemon/vocabulary.ts";
-import { exactly } from "../heatmapNumbers.ts";
 
 export interface Fact {
   readonly term: string;

@@ -13,6 +13,8 @@ import {
 import { button } from "../../controls/index.ts";
 import {
   decodeTile,
+  exactly,
+  inCell,
   Explorer,
   type DecodedTile,
   type PlotSource,
@@ -20,7 +22,6 @@ import {
 } from "../../matrix/index.ts";
 import type { StatisticsView, TensorTileKind, TensorView, Tile } from "../../messages.ts";
 import type { Bridge } from "../bridge.ts";
-import { exactly, inCell } from "../heatmapNumbers.ts";
 
 /** All dimensions but the last are rows, as the daemon sees it. */
 export function matrixShape({ shape }: TensorView): { rows: number; cols: number } {

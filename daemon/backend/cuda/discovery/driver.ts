@@ -1,7 +1,7 @@
 /** The driver and its GPUs, or why there is none, in words that say what to do. */
 import type { Absence } from "../../provider.ts";
-import { gpuInfo } from "../device.ts";
 import { bindDriver, StatusError, type Driver, type Native } from "../ffi/index.ts";
+import { gpuInfo } from "../gpuInfo.ts";
 import type { GpuInfo } from "../runtime.ts";
 
 export interface FoundDriver {

@@ -17,6 +17,9 @@ export const ATTRIBUTE = {
   memoryPools: 115,
 } as const;
 
+/** `CUdevice_P2PAttribute` */
+export const LINK = { access: 2, atomics: 3 } as const;
+
 export interface Driver {
   readonly path: string;
   /** The same driver, which calls `enter` before whatever needs a context. */
@@ -30,9 +33,13 @@ export interface Driver {
   deviceName(device: number): string;
   attribute(attribute: (typeof ATTRIBUTE)[keyof typeof ATTRIBUTE], device: number): number;
   totalBytes(device: number): number;
+  /** Of the link on which one device reaches another's memory. */
+  linkAttribute(attribute: (typeof LINK)[keyof typeof LINK], from: number, to: number): number;
   retainContext(device: number): Handle;
   releaseContext(device: number): void;
   setContext(context: Handle): void;
+  /** The current context may touch memory of the other. */
+  reach(other: Handle): void;
 
   createStream(): Handle;
   destroyStream(stream: Handle): void;
@@ -60,11 +67,14 @@ export interface Driver {
   /** Freed memory stays with the pool instead of going back to the system at the next synchronisation. */
   keepFreed(pool: Handle): void;
   trim(pool: Handle): void;
+  /** Another device may touch the pool's memory. */
+  sharePool(pool: Handle, device: number): void;
 
   toDevice(target: number, hostAddress: number, bytes: number, stream: Handle): void;
   toHost(hostAddress: number, source: number, bytes: number, stream: Handle): void;
+  /** Also between GPUs that reach each other. */
   onDevice(target: number, source: number, bytes: number, stream: Handle): void;
-  /** From one GPU's memory to another's. */
+  /** From one GPU's memory to another's, through the host where they do not reach each other. */
   betweenDevices(target: Place, source: Place, bytes: number, stream: Handle): void;
   fill(address: number, byte: number, bytes: number, stream: Handle): void;
 
@@ -96,9 +106,11 @@ const SIGNATURES = {
   cuDeviceGetName: ["void *", "int", "int"],
   cuDeviceGetAttribute: ["void *", "int", "int"],
   cuDeviceTotalMem_v2: ["void *", "int"],
+  cuDeviceGetP2PAttribute: ["void *", "int", "int", "int"],
   cuDevicePrimaryCtxRetain: ["void *", "int"],
   cuDevicePrimaryCtxRelease_v2: ["int"],
   cuCtxSetCurrent: ["uint64_t"],
+  cuCtxEnablePeerAccess: ["uint64_t", "uint"],
   cuStreamCreate: ["void *", "uint"],
   cuStreamDestroy_v2: ["uint64_t"],
   cuStreamSynchronize: ["uint64_t"],
@@ -119,6 +131,7 @@ const SIGNATURES = {
   cuDeviceGetDefaultMemPool: ["void *", "int"],
   cuMemPoolSetAttribute: ["uint64_t", "int", "void *"],
   cuMemPoolTrimTo: ["uint64_t", "size_t"],
+  cuMemPoolSetAccess: ["uint64_t", "void *", "size_t"],
   cuMemcpyHtoDAsync_v2: ["uint64_t", "uint64_t", "size_t", "uint64_t"],
   cuMemcpyDtoHAsync_v2: ["uint64_t", "uint64_t", "size_t", "uint64_t"],
   cuMemcpyDtoDAsync_v2: ["uint64_t", "uint64_t", "size_t", "uint64_t"],
@@ -142,11 +155,15 @@ const WITHOUT_CONTEXT = /^cu(Init|DriverGet|DeviceGet|DeviceTotal|DevicePrimary|
 
 const OUT_OF_MEMORY = 2;
 const NOT_READY = 600;
+const PEER_ACCESS_ALREADY_ENABLED = 704;
 const STREAM_NON_BLOCKING = 1;
 const EVENT_DISABLE_TIMING = 2;
 const POOL_RELEASE_THRESHOLD = 4;
 const MAX_DYNAMIC_SHARED_BYTES = 8;
 const NAME_BYTES = 256;
+/** `CUmemAccessDesc`: a location of this type, and what it may do. */
+const LOCATION_DEVICE = 1;
+const ACCESS_READ_WRITE = 3;
 
 /** @throws where a function is missing: a driver older than CUDA 11.2 */
 export function bindDriver(native: Native, library: NativeLibrary, enter?: () => void): Driver {
@@ -198,12 +215,17 @@ export function bindDriver(native: Native, library: NativeLibrary, enter?: () =>
     },
     attribute: (attribute, device) => integer("cuDeviceGetAttribute", attribute, device),
     totalBytes: (device) => handle("cuDeviceTotalMem_v2", device),
+    linkAttribute: (attribute, from, to) => integer("cuDeviceGetP2PAttribute", attribute, from, to),
     retainContext: (device) => handle("cuDevicePrimaryCtxRetain", device),
     releaseContext(device) {
       check("cuDevicePrimaryCtxRelease_v2", c.cuDevicePrimaryCtxRelease_v2(device));
     },
     setContext(context) {
       check("cuCtxSetCurrent", c.cuCtxSetCurrent(context));
+    },
+    reach(other) {
+      const status = c.cuCtxEnablePeerAccess(other, 0);
+      if (status !== PEER_ACCESS_ALREADY_ENABLED) check("cuCtxEnablePeerAccess", status);
     },
 
     createStream: () => handle("cuStreamCreate", STREAM_NON_BLOCKING),
@@ -262,6 +284,10 @@ export function bindDriver(native: Native, library: NativeLibrary, enter?: () =>
     },
     trim(pool) {
       check("cuMemPoolTrimTo", c.cuMemPoolTrimTo(pool, 0));
+    },
+    sharePool(pool, device) {
+      const access = Int32Array.of(LOCATION_DEVICE, device, ACCESS_READ_WRITE);
+      check("cuMemPoolSetAccess", c.cuMemPoolSetAccess(pool, access, 1));
     },
 
     toDevice(target, hostAddress, bytes, stream) {

@@ -1,6 +1,6 @@
 /** What a decoder layer does between its products (mathematics in ../../fused/decoder.ts and attention.ts). */
 import * as tf from "@tensorflow/tfjs-core";
-import { f32, i32, i64, pointer, type CudaBackend, type Gemm } from "../runtime.ts";
+import { f32, i32, i64, pointer, type Argument, type CudaBackend, type Gemm } from "../runtime.ts";
 import { blocksFor, sizeOf, sizes, withScratch } from "./kernel.ts";
 import { decoderProgram } from "./programs.ts";
 
@@ -12,19 +12,12 @@ export function rmsNorm(
 ): tf.TensorInfo {
   const n = sizeOf(gain);
   const y = backend.output(x.shape, "float32");
-  backend.runtime.launch({
-    program: decoderProgram,
-    entry: "rmsNorm",
-    grid: [tf.util.sizeFromShape(x.shape.slice(0, -1))],
-    block: [Math.min(512, 32 * Math.max(1, Math.ceil(n / 128)))],
-    args: [
-      pointer(backend.address(x)),
-      pointer(backend.address(gain)),
-      i32(n),
-      f32(eps),
-      pointer(backend.address(y)),
-    ],
-  });
+  run(backend, "rmsNorm", tf.util.sizeFromShape(x.shape.slice(0, -1)), threadsFor(n, 512), [
+    ...addresses(backend, [x, gain]),
+    i32(n),
+    f32(eps),
+    ...addresses(backend, [y]),
+  ]);
   return y;
 }
 
@@ -37,20 +30,14 @@ export function rope(
   const [, T, heads, headDim] = sizes(x);
   const y = backend.output(x.shape, "float32");
   const pairs = sizeOf(x) / 2;
-  backend.runtime.launch({
-    program: decoderProgram,
-    entry: "rope",
-    grid: [blocksFor(backend.runtime, pairs)],
-    block: [256],
-    args: [
-      ...[x, cos, sin].map((tensor) => pointer(backend.address(tensor))),
-      i64(pairs),
-      i32(T),
-      i32(heads),
-      i32(headDim / 2),
-      pointer(backend.address(y)),
-    ],
-  });
+  run(backend, "rope", blocksFor(backend.runtime, pairs), 256, [
+    ...addresses(backend, [x, cos, sin]),
+    i64(pairs),
+    i32(T),
+    i32(heads),
+    i32(headDim / 2),
+    ...addresses(backend, [y]),
+  ]);
   return y;
 }
 
@@ -61,19 +48,30 @@ export function swiglu(
 ): tf.TensorInfo {
   const y = backend.output(gate.shape, "float32");
   const count = sizeOf(gate);
-  backend.runtime.launch({
-    program: decoderProgram,
-    entry: "swiglu",
-    grid: [blocksFor(backend.runtime, count)],
-    block: [256],
-    args: [
-      ...[gate, up].map((tensor) => pointer(backend.address(tensor))),
-      i64(count),
-      pointer(backend.address(y)),
-    ],
-  });
+  run(backend, "swiglu", blocksFor(backend.runtime, count), 256, [
+    ...addresses(backend, [gate, up]),
+    i64(count),
+    ...addresses(backend, [y]),
+  ]);
   return y;
 }
+
+function run(
+  { runtime }: CudaBackend,
+  entry: string,
+  blocks: number,
+  threads: number,
+  args: readonly Argument[],
+): void {
+  runtime.launch({ program: decoderProgram, entry, grid: [blocks], block: [threads], args });
+}
+
+const addresses = (backend: CudaBackend, tensors: readonly tf.TensorInfo[]): Argument[] =>
+  tensors.map((tensor) => pointer(backend.address(tensor)));
+
+/** Of a block that goes through a row: whole warps, four elements a thread where it has enough. */
+const threadsFor = (elements: number, most: number): number =>
+  Math.min(most, 32 * Math.max(1, Math.ceil(elements / 128)));
 
 /** Scores of a block of queries, all heads: 128 MiB. */
 const SCORES = 2 ** 25;
@@ -138,13 +136,8 @@ export function causalAttention(
         alpha: 1 / Math.sqrt(headDim),
       });
     }
-    runtime.launch({
-      program: decoderProgram,
-      entry: "causalSoftmax",
-      grid: [heads * rows],
-      block: [Math.min(512, 32 * Math.max(1, Math.ceil(keys / 128)))],
-      args: [pointer(scores), i32(rows), i32(keys), i32(from), i32(first), i32(window)],
-    });
+    const softmax = [pointer(scores), ...[rows, keys, from, first, window].map(i32)];
+    run(backend, "causalSoftmax", heads * rows, threadsFor(keys, 512), softmax);
     for (const { h, g, batch, queryStride, keyStride } of headBatches(heads, kvHeads)) {
       const weighted: Gemm = {
         m: rows,
@@ -205,17 +198,10 @@ export function likelihood(
 ): tf.TensorInfo[] {
   const [n, size] = sizes(logits);
   const outputs = [backend.output([n], "float32"), backend.output([n], "float32")];
-  backend.runtime.launch({
-    program: decoderProgram,
-    entry: "likelihood",
-    grid: [n],
-    block: [Math.min(1024, 32 * Math.max(1, Math.ceil(size / 128)))],
-    args: [
-      pointer(backend.address(logits)),
-      pointer(backend.address(targets)),
-      i32(size),
-      ...outputs.map((tensor) => pointer(backend.address(tensor))),
-    ],
-  });
+  run(backend, "likelihood", n, threadsFor(size, 1024), [
+    ...addresses(backend, [logits, targets]),
+    i32(size),
+    ...addresses(backend, outputs),
+  ]);
   return outputs;
 }

@@ -47,9 +47,33 @@ extern "C" __global__ void __launch_bounds__(LEAF)
 }
 
 // a [n, n] + diag(shift), copied.
-extern "C" __global__ void copyShifted(const float* __restrict__ a, const float* __restrict__ shift, int n,
-                                       float* __restrict__ out) {
+extern "C" __global__ void copyShifted(const float* __restrict__ a, const float* __restrict__ shift,
+                                       float* __restrict__ out, int n) {
   const int j = blockIdx.x * blockDim.x + threadIdx.x;
   const int i = blockIdx.y;
   if (j < n) out[(i64)i * n + j] = a[(i64)i * n + j] + (i == j ? shift[i] : 0.0f);
+}
+
+// Of each row i of a [n, n] the `width` entries up to the diagonal, kept as band[i][t] = a[i][i − t]; then
+// a + diag(shift), in place.
+extern "C" __global__ void keepBand(float* __restrict__ a, const float* __restrict__ shift, float* __restrict__ band,
+                                    int n, int width) {
+  const int t = blockIdx.x * blockDim.x + threadIdx.x;
+  const int i = blockIdx.y;
+  if (t >= width || t > i) return;
+  float* at = a + (i64)i * n + (i - t);
+  band[(i64)i * width + t] = *at;
+  if (t == 0) *at += shift[i];
+}
+
+// Where there is no factor, a as it was: symmetric, from the band and from what lies below it.
+extern "C" __global__ void restore(float* __restrict__ a, const int* __restrict__ failed,
+                                   const float* __restrict__ band, int n, int width) {
+  if (*failed == 0) return;
+  const int j = blockIdx.x * blockDim.x + threadIdx.x;
+  const int i = blockIdx.y;
+  if (j > i) return;
+  const float value = i - j < width ? band[(i64)i * width + (i - j)] : a[(i64)i * n + j];
+  a[(i64)i * n + j] = value;
+  a[(i64)j * n + i] = value;
 }

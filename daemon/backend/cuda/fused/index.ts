@@ -1,15 +1,19 @@
 /** The fused kernels of the `cuda` backend: what dominates rotating, pruning and calibrating, in CUDA C. */
 import type * as tf from "@tensorflow/tfjs-core";
 import { selectionOf } from "../../fused/dispatch.ts";
+import type { HalfFormat } from "../../fused/half.ts";
 import type { AdamRates } from "../../fused/orthogonal.ts";
+import type { RegroupSearch } from "../../fused/regroup.ts";
 import type { CudaBackend } from "../runtime.ts";
 import { causalAttention, likelihood, rmsNorm, rope, swiglu } from "./decoder.ts";
 import { inverseFactor } from "./factor.ts";
+import { decodedHalf, roundedHalf } from "./half.ts";
 import { input, kernel } from "./kernel.ts";
 import { entropyColumns, entropyRows, prunedMass } from "./objectives.ts";
 import { adamDirection, move, orthonormalised } from "./optimizer.ts";
-import { addProduct, product, searchPrecision } from "./products.ts";
+import { addProduct, bringOperand, product, searchPrecision } from "./products.ts";
 import { addScaledColumns, columnDots } from "./quadratic.ts";
+import { regroupedColumns } from "./regroup.ts";
 import { lowestMask } from "./select.ts";
 import { sparsegptBlock } from "./sparsegpt.ts";
 
@@ -40,34 +44,41 @@ export function fusedKernels(backend: CudaBackend): tf.KernelConfig[] {
       const select = mask === undefined ? selectionOf(attributes) : undefined;
       return sparsegptBlock(backend, input(inputs, "w"), input(inputs, "u"), mask, select);
     }),
-    kernel("inverseFactor", (inputs) =>
-      inverseFactor(backend, input(inputs, "a"), input(inputs, "shift")),
-    ),
+    kernel("inverseFactor", (inputs, attributes) => {
+      const { inPlace } = attributes as { inPlace: boolean };
+      return inverseFactor(backend, input(inputs, "a"), input(inputs, "shift"), inPlace);
+    }),
     kernel("addProduct", (inputs, attributes) => {
       const { transposeA, transposeB, search } = attributes as unknown as Transposed & {
         readonly search: boolean;
       };
       const [sum, a, b] = [input(inputs, "sum"), input(inputs, "a"), input(inputs, "b")];
       const precision = search ? searchPrecision(backend, a, b) : "f32";
-      return [addProduct(backend, sum, a, b, transposeA, transposeB, precision)];
+      return [addProduct(backend, sum, { a, b, transposeA, transposeB, precision })];
     }),
-    kernel("gram", (inputs) => {
+    kernel("scaledGram", (inputs, attributes) => {
+      const { factor } = attributes as { factor: number };
       const [sum, x] = [input(inputs, "sum"), input(inputs, "x")];
       // In TF32 it is the exact Gram matrix of inputs rounded to 10 bits: still positive semidefinite, and finer than
       // the bfloat16 activations that others calibrate with.
       const precision = backend.runtime.precision === "f32" ? "f32" : "tf32";
-      return [addProduct(backend, sum, x, x, true, false, precision)];
+      const factors = { a: x, b: x, transposeA: true, transposeB: false } as const;
+      return [addProduct(backend, sum, { ...factors, precision, alpha: factor })];
     }),
     kernel("exactProduct", (inputs, attributes) => {
       const { transposeA, transposeB } = attributes as unknown as Transposed;
       const [a, b] = [input(inputs, "a"), input(inputs, "b")];
-      return [product(backend, a, b, transposeA, transposeB, "f32")];
+      return [product(backend, { a, b, transposeA, transposeB, precision: "f32" })];
     }),
     kernel("searchProduct", (inputs, attributes) => {
       const { transposeA, transposeB } = attributes as unknown as Transposed;
       const [a, b] = [input(inputs, "a"), input(inputs, "b")];
       const precision = searchPrecision(backend, a, b);
-      return [product(backend, a, b, transposeA, transposeB, precision)];
+      return [product(backend, { a, b, transposeA, transposeB, precision })];
+    }),
+    kernel("searchOperand", (inputs) => {
+      bringOperand(backend, input(inputs, "x"));
+      return [];
     }),
     kernel("columnDots", (inputs) => [columnDots(backend, input(inputs, "a"), input(inputs, "b"))]),
     kernel("addScaledColumns", (inputs) => [
@@ -98,5 +109,17 @@ export function fusedKernels(backend: CudaBackend): tf.KernelConfig[] {
     kernel("likelihood", (inputs) =>
       likelihood(backend, input(inputs, "logits"), input(inputs, "targets")),
     ),
+    kernel("decodeHalf", (inputs, attributes) => {
+      const { format, shape } = attributes as { format: HalfFormat; shape: number[] };
+      return [decodedHalf(backend, input(inputs, "words"), format, shape)];
+    }),
+    kernel("roundHalf", (inputs, attributes) => {
+      const { format } = attributes as { format: HalfFormat };
+      return roundedHalf(backend, input(inputs, "x"), format);
+    }),
+    kernel("regroup", (inputs, attributes) => {
+      const search = attributes as unknown as RegroupSearch;
+      return [regroupedColumns(backend, input(inputs, "shares"), input(inputs, "pairs"), search)];
+    }),
   ];
 }

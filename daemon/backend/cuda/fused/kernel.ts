@@ -1,10 +1,10 @@
 /** What every kernel of this folder is made with. */
 import type * as tf from "@tensorflow/tfjs-core";
 import { FUSED_KERNELS, type FusedKernel } from "../../fused/dispatch.ts";
-import { gridFor, kernel as named, withScratch as withBytes } from "../kernels/kernel.ts";
+import { gridFor, kernel as named, withScratch as withBytes } from "../kernels/index.ts";
 import type { CudaRuntime } from "../runtime.ts";
 
-export { sizeOf } from "../kernels/kernel.ts";
+export { sizeOf } from "../kernels/index.ts";
 
 export function kernel(
   name: FusedKernel,

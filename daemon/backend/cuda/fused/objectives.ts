@@ -1,7 +1,15 @@
 /** Entropy and pruned mass, forward and gradient (mathematics in ../../fused). */
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Selection } from "../../fused/dispatch.ts";
-import { f32, i32, pointer, type CudaBackend, type CudaRuntime } from "../runtime.ts";
+import {
+  f32,
+  i32,
+  pointer,
+  type Argument,
+  type CudaBackend,
+  type CudaRuntime,
+  type Program,
+} from "../runtime.ts";
 import { chunksOf, sumAll, sumChunks } from "./columns.ts";
 import { sizes, withScratch } from "./kernel.ts";
 import { columnsProgram, entropyProgram, prunedMassProgram } from "./programs.ts";
@@ -20,52 +28,59 @@ function rowLayout(
   return { quads, threads, blocks: Math.min(rows, resident) };
 }
 
-/** Runs a kernel that leaves partial sums of ∂/∂c and a loss a row, and adds those up. */
-function byRows(
-  { runtime }: CudaBackend,
-  rows: number,
-  cols: number,
-  [loss, gradC]: readonly [loss: number, gradC: number],
-  launch: (layout: ReturnType<typeof rowLayout>, partialC: number, losses: number) => void,
-): void {
-  const layout = rowLayout(runtime, rows, cols);
-  withScratch(runtime, layout.blocks * cols, (partialC) => {
-    withScratch(runtime, rows, (losses) => {
-      launch(layout, partialC, losses);
-      sumChunks(runtime, partialC, layout.blocks, cols, gradC);
-      sumAll(runtime, losses, rows, loss);
-    });
-  });
+/** A kernel that goes through the rows: w, c, their extents, `args`, then gradW, partial sums of gradC, a loss a row. */
+interface RowKernel {
+  readonly program: (quads: number) => Program;
+  readonly entry: string;
+  readonly args: readonly Argument[];
 }
 
-/** `[loss, gradW, gradC]`, each row a distribution. */
-export function entropyRows(
+/** `[loss, gradW, gradC]` */
+function byRows(
   backend: CudaBackend,
   w: tf.TensorInfo,
   c: tf.TensorInfo,
+  { program, entry, args }: RowKernel,
 ): tf.TensorInfo[] {
+  const { runtime } = backend;
   const [rows, cols] = sizes(w);
+  const { quads, threads, blocks } = rowLayout(runtime, rows, cols);
   const [loss, gradW, gradC] = outputs(backend, w, c);
-  const sums = [backend.address(loss), backend.address(gradC)] as const;
-  byRows(backend, rows, cols, sums, ({ quads, threads, blocks }, partialC, losses) => {
-    backend.runtime.launch({
-      program: entropyProgram({ QUADS: quads }),
-      entry: "entropyRows",
-      grid: [blocks],
-      block: [threads],
-      args: [
-        pointer(backend.address(w)),
-        pointer(backend.address(c)),
-        i32(rows),
-        i32(cols),
-        pointer(backend.address(gradW)),
-        pointer(partialC),
-        pointer(losses),
-      ],
+  withScratch(runtime, blocks * cols, (partialC) => {
+    withScratch(runtime, rows, (losses) => {
+      runtime.launch({
+        program: program(quads),
+        entry,
+        grid: [blocks],
+        block: [threads],
+        args: [
+          ...[w, c].map((tensor) => pointer(backend.address(tensor))),
+          i32(rows),
+          i32(cols),
+          ...args,
+          pointer(backend.address(gradW)),
+          pointer(partialC),
+          pointer(losses),
+        ],
+      });
+      sumChunks(runtime, partialC, blocks, cols, backend.address(gradC));
+      sumAll(runtime, losses, rows, backend.address(loss));
     });
   });
   return [loss, gradW, gradC];
 }
+
+/** `[loss, gradW, gradC]`, each row a distribution. */
+export const entropyRows = (
+  backend: CudaBackend,
+  w: tf.TensorInfo,
+  c: tf.TensorInfo,
+): tf.TensorInfo[] =>
+  byRows(backend, w, c, {
+    program: (quads) => entropyProgram({ QUADS: quads }),
+    entry: "entropyRows",
+    args: [],
+  });
 
 /** `[loss, gradW, gradC]`, each column a distribution: what it adds up to, its entropy, its gradient. */
 export function entropyColumns(
@@ -127,31 +142,17 @@ export function prunedMass(
   });
 
   function run(choice: number, mask: number, borders: number): tf.TensorInfo[] {
-    const [loss, gradW, gradC] = outputs(backend, w, c);
-    const sums = [backend.address(loss), backend.address(gradC)] as const;
-    byRows(backend, rows, cols, sums, ({ quads, threads, blocks }, partialC, losses) => {
-      backend.runtime.launch({
-        program: prunedMassProgram({ QUADS: quads, CHOICE: choice }),
-        entry: "prunedMass",
-        grid: [blocks],
-        block: [threads],
-        args: [
-          pointer(backend.address(w)),
-          pointer(backend.address(c)),
-          i32(rows),
-          i32(cols),
-          i32(count),
-          i32(group),
-          f32(temperature === 0 ? 0 : 1 / temperature),
-          pointer(mask),
-          pointer(borders),
-          pointer(backend.address(gradW)),
-          pointer(partialC),
-          pointer(losses),
-        ],
-      });
+    return byRows(backend, w, c, {
+      program: (quads) => prunedMassProgram({ QUADS: quads, CHOICE: choice }),
+      entry: "prunedMass",
+      args: [
+        i32(count),
+        i32(group),
+        f32(temperature === 0 ? 0 : 1 / temperature),
+        pointer(mask),
+        pointer(borders),
+      ],
     });
-    return [loss, gradW, gradC];
   }
 }
 

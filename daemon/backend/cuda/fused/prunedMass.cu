@@ -11,9 +11,35 @@ __device__ __forceinline__ float softened(float s, float border, float sharpness
   return fastReciprocal(1.0f + fastExp((fastLog(s + EMPTY_MASS) - border) * sharpness));
 }
 
+// The scores of a quad x, and the weights of its columns.
+__device__ __forceinline__ void scoreQuad(const float* x, const float* __restrict__ c, int q, int cols, float* factor,
+                                          float* s) {
+  loadQuad(c, q, cols, factor);
+#pragma unroll
+  for (int e = 0; e < 4; e++) s[e] = x[e] * x[e] * factor[e];
+}
+
+// What is pruned of a row, as far as it is known before its quads are looked at.
+struct Choice {
+  float sharpness;  // 1 / temperature, 0 for a hard mask
 #if CHOICE > 0
-// The mask of one quad of scores: 1 where pruned, or softened (sharpness > 0). All lanes of a warp come here.
-__device__ __forceinline__ void maskQuad(const float* s, int q, int count, float sharpness, float* m) {
+  int count;
+#elif CHOICE == 0
+  u32 chosen[(QUADS + 7) / 8];  // the thread's own entries, four bits a quad
+  float border;
+#else
+  const u8* mask;        // of this row
+  const float* borders;  // ln θ of its groups, where softened
+  int group;
+  int cols;
+#endif
+};
+
+// The mask of the scores s of quad q, the thread's k-th: 1 where pruned, or softened. All lanes of a warp come here.
+#if CHOICE > 0
+__device__ __forceinline__ void maskQuad(const Choice& choice, const float* s, int q, int, float* m) {
+  const int count = choice.count;
+  const float sharpness = choice.sharpness;
 #if CHOICE == 8
   float other[4];
 #pragma unroll
@@ -67,26 +93,24 @@ __device__ __forceinline__ void maskQuad(const float* s, int q, int count, float
   }
 #endif
 }
-#endif
-
-// The mask m of the quad s at hand, in row `row` at quad q, the thread's k-th.
-#if CHOICE > 0
-#define MASK(m) maskQuad(s, q, count, sharpness, m);
 #elif CHOICE == 0
-#define MASK(m)                                                                    \
-  for (int e = 0; e < 4; e++) {                                                    \
-    const float hard = (chosen[k / 8] >> (4 * (k % 8) + e) & 1u) ? 1.0f : 0.0f;    \
-    m[e] = sharpness > 0.0f ? softened(s[e], border, sharpness) : hard;            \
+__device__ __forceinline__ void maskQuad(const Choice& choice, const float* s, int, int k, float* m) {
+#pragma unroll
+  for (int e = 0; e < 4; e++) {
+    const float hard = (choice.chosen[k / 8] >> (4 * (k % 8) + e) & 1u) ? 1.0f : 0.0f;
+    m[e] = choice.sharpness > 0.0f ? softened(s[e], choice.border, choice.sharpness) : hard;
   }
+}
 #else
-#define MASK(m)                                                                    \
-  for (int e = 0; e < 4; e++) {                                                    \
-    const int j = 4 * q + e;                                                       \
-    if (j >= cols) m[e] = 0.0f;                                                    \
-    else if (sharpness > 0.0f)                                                     \
-      m[e] = softened(s[e], borders[(i64)row * (cols / group) + j / group], sharpness); \
-    else m[e] = mask[(i64)row * cols + j] ? 1.0f : 0.0f;                           \
+__device__ __forceinline__ void maskQuad(const Choice& choice, const float* s, int q, int, float* m) {
+#pragma unroll
+  for (int e = 0; e < 4; e++) {
+    const int j = 4 * q + e;
+    if (j >= choice.cols) m[e] = 0.0f;
+    else if (choice.sharpness > 0.0f) m[e] = softened(s[e], choice.borders[j / choice.group], choice.sharpness);
+    else m[e] = choice.mask[j] ? 1.0f : 0.0f;
   }
+}
 #endif
 
 // A row is read once and stays in registers; a block takes every gridDim.x-th row, so that a thread meets the same
@@ -110,6 +134,16 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
   }
   for (int row = blockIdx.x; row < rows; row += gridDim.x) {
     const float* from = w + (i64)row * cols;
+    Choice choice;
+    choice.sharpness = sharpness;
+#if CHOICE > 0
+    choice.count = count;
+#elif CHOICE < 0
+    choice.mask = mask + (i64)row * cols;
+    choice.borders = borders + (i64)row * (cols / group);
+    choice.group = group;
+    choice.cols = cols;
+#endif
     float x[QUADS][4];
 #pragma unroll
     for (int k = 0; k < QUADS; k++) loadQuad(from, k * blockDim.x + threadIdx.x, cols, x[k]);
@@ -130,10 +164,11 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
         for (int k = 0; k < QUADS; k++) {
           const int q = k * blockDim.x + threadIdx.x;
           float factor[4];
-          loadQuad(c, q, cols, factor);
+          float s[4];
+          scoreQuad(x[k], c, q, cols, factor, s);
 #pragma unroll
           for (int e = 0; e < 4; e++) {
-            const u32 bits = orderOf(x[k][e] * x[k][e] * factor[e]);
+            const u32 bits = orderOf(s[e]);
             if (4 * q + e < cols && inPrefix(bits, prefix, digit)) {
               atomicAdd(&histogram[digitOf(bits, digit)], 1u);
             }
@@ -148,39 +183,38 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
     }
     const u32 threshold = search.prefix;
     const bool tied = search.wanted < search.found;
-    float border = 0.0f;
-    // Which of the thread's entries are pruned, four bits a quad.
-    u32 chosen[(QUADS + 7) / 8];
+    choice.border = 0.0f;
 #pragma unroll
-    for (int i = 0; i < (QUADS + 7) / 8; i++) chosen[i] = 0;
+    for (int i = 0; i < (QUADS + 7) / 8; i++) choice.chosen[i] = 0;
     if (sharpness > 0.0f) {
       float lowestAbove = INFINITE;
 #pragma unroll
       for (int k = 0; k < QUADS; k++) {
         const int q = k * blockDim.x + threadIdx.x;
         float factor[4];
-        loadQuad(c, q, cols, factor);
+        float s[4];
+        scoreQuad(x[k], c, q, cols, factor, s);
 #pragma unroll
         for (int e = 0; e < 4; e++) {
-          const float s = x[k][e] * x[k][e] * factor[e];
-          if (4 * q + e < cols && orderOf(s) > threshold) lowestAbove = fminf(lowestAbove, s);
+          if (4 * q + e < cols && orderOf(s[e]) > threshold) lowestAbove = fminf(lowestAbove, s[e]);
         }
       }
       lowestAbove = -blockMax(-lowestAbove, (float*)totals);
       const float low = __uint_as_float(threshold);
-      border = borderOf(low, tied ? low : lowestAbove);
+      choice.border = borderOf(low, tied ? low : lowestAbove);
     } else if (count > 0) {
       u32 room = search.wanted;
 #pragma unroll
       for (int k = 0; k < QUADS; k++) {
         const int q = k * blockDim.x + threadIdx.x;
         float factor[4];
-        loadQuad(c, q, cols, factor);
+        float s[4];
+        scoreQuad(x[k], c, q, cols, factor, s);
         u32 below = 0;
         u32 equal = 0;
 #pragma unroll
         for (int e = 0; e < 4; e++) {
-          const u32 bits = orderOf(x[k][e] * x[k][e] * factor[e]);
+          const u32 bits = orderOf(s[e]);
           const bool inside = 4 * q + e < cols;
           if (inside && bits < threshold) below |= 1u << e;
           if (inside && bits == threshold) equal |= 1u << e;
@@ -200,7 +234,7 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
         } else {
           below |= equal;
         }
-        chosen[k / 8] |= below << (4 * (k % 8));
+        choice.chosen[k / 8] |= below << (4 * (k % 8));
       }
     }
 #endif
@@ -213,10 +247,8 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
       float factor[4];
       float s[4];
       float m[4];
-      loadQuad(c, q, cols, factor);
-#pragma unroll
-      for (int e = 0; e < 4; e++) s[e] = x[k][e] * x[k][e] * factor[e];
-      MASK(m)
+      scoreQuad(x[k], c, q, cols, factor, s);
+      maskQuad(choice, s, q, k, m);
 #pragma unroll
       for (int e = 0; e < 4; e++) {
         sum += s[e];
@@ -235,10 +267,8 @@ extern "C" __global__ void __launch_bounds__(1024, 1)
       float s[4];
       float m[4];
       float grad[4];
-      loadQuad(c, q, cols, factor);
-#pragma unroll
-      for (int e = 0; e < 4; e++) s[e] = x[k][e] * x[k][e] * factor[e];
-      MASK(m)
+      scoreQuad(x[k], c, q, cols, factor, s);
+      maskQuad(choice, s, q, k, m);
 #pragma unroll
       for (int e = 0; e < 4; e++) {
         const float gradS = (m[e] - share) * scale;

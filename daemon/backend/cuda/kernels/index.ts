@@ -9,6 +9,8 @@ import { movementKernels } from "./movement.ts";
 import { reductionKernels } from "./reduce.ts";
 import { rowKernels } from "./rows.ts";
 
+export { gridFor, kernel, sizeOf, withScratch } from "./kernel.ts";
+export { transposeMatrices } from "./movement.ts";
 export { PROGRAMS as tensorPrograms } from "./programs.ts";
 
 /**

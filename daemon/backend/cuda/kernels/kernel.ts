@@ -56,7 +56,7 @@ export function using<T>(
 
 /** Runs `use` with device memory that is given back in stream order. */
 export function withScratch<T>(
-  runtime: CudaRuntime,
+  runtime: Pick<CudaRuntime, "allocate" | "free">,
   bytes: number,
   use: (address: number) => T,
 ): T {

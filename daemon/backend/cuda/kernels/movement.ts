@@ -1,6 +1,6 @@
 /** Tensors in another order, cut, joined, padded and repeated. */
 import * as tf from "@tensorflow/tfjs-core";
-import { i32, pointer, type CudaBackend } from "../runtime.ts";
+import { i32, pointer, type CudaBackend, type CudaRuntime } from "../runtime.ts";
 import { copy, fill } from "./copy.ts";
 import { collapse, denseStrides } from "./extents.ts";
 import { bytesOf, kernel, type Inputs } from "./kernel.ts";
@@ -29,20 +29,36 @@ export function transpose(
     copy(backend, shape, { tensor: x, strides: permuted }, { tensor: out });
     return out;
   }
-  if (batch * rows * cols === 0) return out;
+  const to = { rows, cols, batch, bytes: bytesOf(x.dtype) };
+  transposeMatrices(backend.runtime, backend.address(x), backend.address(out), to);
+  return out;
+}
+
+/** Dense matrices one after the other, each turned; the extents are those before. */
+export function transposeMatrices(
+  runtime: Pick<CudaRuntime, "launch">,
+  from: number,
+  to: number,
+  {
+    rows,
+    cols,
+    batch = 1,
+    bytes = 4,
+  }: {
+    readonly rows: number;
+    readonly cols: number;
+    readonly batch?: number;
+    readonly bytes?: 1 | 4;
+  },
+): void {
   const [across, down] = [Math.ceil(cols / 32), Math.ceil(rows / 32)];
-  backend.runtime.launch({
+  runtime.launch({
     program: movementProgram,
-    entry: `transpose_${bytesOf(x.dtype)}`,
+    entry: `transpose_${bytes}`,
     grid: [batch * across * down],
     block: [32, 8],
-    args: [
-      pointer(backend.address(x)),
-      pointer(backend.address(out)),
-      ...[rows, cols, across, down].map(i32),
-    ],
+    args: [pointer(from), pointer(to), ...[rows, cols, across, down].map(i32)],
   });
-  return out;
 }
 
 /** `size` elements along each axis from `begin` on, `steps` apart. */

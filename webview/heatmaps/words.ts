@@ -1,6 +1,6 @@
 /** The sentences and legends around the plots of a matrix. */
 import { ticks } from "d3";
-import type { MatrixReport } from "../../../daemon/report.ts";
+import type { MatrixReport } from "../../daemon/report.ts";
 import {
   type ColourScale,
   format,
@@ -9,9 +9,9 @@ import {
   matrixFigures,
   rampLegend,
   swatchLegend,
-} from "../../charts/index.ts";
-import type { MatrixId, RunView } from "../../messages.ts";
-import { isRotated, reordersNeurons, rotatedAxes } from "../../words.ts";
+} from "../charts/index.ts";
+import type { MatrixId, RunView } from "../messages.ts";
+import { isRotated, reordersNeurons, rotatedAxes } from "../words.ts";
 
 export function summary(matrix: MatrixReport): Node[] {
   return matrixFigures(matrix).map((part) => h("span", {}, part));

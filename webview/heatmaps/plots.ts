@@ -1,5 +1,5 @@
 /** The plots of a pruned matrix: importance before and after rotation on one log scale, and the mask. */
-import type { MatrixReport, Overview } from "../../../daemon/report.ts";
+import type { MatrixReport, Overview } from "../../daemon/report.ts";
 import {
   bars,
   bulk,
@@ -9,10 +9,9 @@ import {
   format,
   maskRamp,
   type Ramp,
-} from "../../charts/index.ts";
-import type { DecodedTile, PlotSource } from "../../matrix/index.ts";
-import type { MatrixTileKind } from "../../messages.ts";
-import { inCell } from "../heatmapNumbers.ts";
+} from "../charts/index.ts";
+import { inCell, type DecodedTile, type PlotSource } from "../matrix/index.ts";
+import type { MatrixTileKind } from "../messages.ts";
 
 export interface MatrixPlots {
   readonly plots: readonly PlotSource<MatrixTileKind>[];

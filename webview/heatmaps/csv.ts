@@ -1,6 +1,6 @@
 /** What is in view as CSV: a line for each weight where weights are seen, else for each cell. */
-import { toCsv } from "../../charts/index.ts";
-import type { ShownCell } from "../../matrix/index.ts";
+import { toCsv } from "../charts/index.ts";
+import type { ShownCell } from "../matrix/index.ts";
 
 export function matrixCsv(cells: readonly ShownCell[]): string {
   const titles = [...new Set(cells.flatMap(({ values }) => Object.keys(values)))];

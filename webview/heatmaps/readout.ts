@@ -1,7 +1,6 @@
 /** What lies under the cross-hair, in words. */
-import { format, h } from "../../charts/index.ts";
-import type { Cursor, Reading } from "../../matrix/index.ts";
-import { exactly } from "../heatmapNumbers.ts";
+import { format, h } from "../charts/index.ts";
+import { exactly, type Cursor, type Reading } from "../matrix/index.ts";
 import { logOf } from "./plots.ts";
 
 /** @param readings of the plots in their order: the importances, then the mask */

@@ -1,0 +1,48 @@
+/** Kernels on their way to the compute stream. */
+import type { Failure } from "./failure.ts";
+import type { Driver, Handle, Native } from "./ffi/index.ts";
+import type { Modules } from "./modules.ts";
+import { Parameters } from "./parameters.ts";
+import type { Launch } from "./runtime.ts";
+
+export interface LauncherParts {
+  readonly driver: Driver;
+  readonly native: Pick<Native, "address">;
+  readonly modules: Modules;
+  readonly stream: Handle;
+  readonly failure: Failure;
+  /** Waits after each launch, so that a failing kernel is named. Slow. */
+  readonly check: boolean;
+}
+
+export class Launcher {
+  private readonly parameters: Parameters;
+
+  constructor(private readonly of: LauncherParts) {
+    this.parameters = new Parameters(of.native);
+  }
+
+  launch({ program, entry, grid, block, sharedBytes = 0, args }: Launch): void {
+    // The driver takes a launch without blocks for a mistake; of an empty tensor there is nothing to compute.
+    if (grid.includes(0)) return;
+    const { driver, failure, modules, stream, check } = this.of;
+    failure.guarded(
+      () => {
+        const kernel = modules.kernel(program, entry);
+        if (sharedBytes > kernel.allowedSharedBytes) {
+          driver.allowSharedBytes(kernel.handle, sharedBytes);
+          kernel.allowedSharedBytes = sharedBytes;
+        }
+        this.parameters.pack(args);
+        const shape = {
+          grid: [grid[0], grid[1] ?? 1, grid[2] ?? 1],
+          block: [block[0], block[1] ?? 1, block[2] ?? 1],
+          sharedBytes,
+        } as const;
+        driver.launch(kernel.handle, shape, stream, this.parameters.extra);
+        if (check) driver.synchronise(stream);
+      },
+      () => `${program.name}: ${entry} [${grid.join()}] × [${block.join()}]`,
+    );
+  }
+}
