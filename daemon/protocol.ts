@@ -30,7 +30,7 @@ export * from "./protocol/message.ts";
 export * from "./protocol/recipes.ts";
 export * from "./protocol/server.ts";
 export type { DeviceName, DeviceReport, DeviceRequest } from "./backend/index.ts";
-export type { Plan, PlannedTensor, TensorFate } from "./pipeline/index.ts";
+export type { Plan, PlannedTensor, Shortage, TensorFate } from "./pipeline/index.ts";
 export type { Stage } from "./pipeline/index.ts";
 export type {
   BeforeAfter,

@@ -6,12 +6,7 @@
  * kernel), after it all at once as a matrix product.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  addProduct,
-  selectLowest,
-  sparsegptBlock,
-  type BlockSelection,
-} from "../backend/index.ts";
+import { addProduct, selectLowest, sparsegptBlock, type BlockSelection } from "../backend/index.ts";
 import { prunedCount, type Pattern } from "../vocabulary.ts";
 import { blockTooSmall } from "./errors.ts";
 import { diagonalOf, type DampedFactor } from "./linalg/index.ts";

@@ -9,7 +9,7 @@ export {
 export { renderComparison, renderRunReport } from "./htmlReport.ts";
 export { STAGES, silent, type RunEvent, type RunListener, type Stage } from "./events.ts";
 export type { EvaluateOptions, ProfileChoice, PruneOptions } from "./options.ts";
-export type { Plan, PlannedTensor, TensorFate } from "./plan.ts";
+export type { Plan, PlannedTensor, Shortage, TensorFate } from "./plan.ts";
 export { planPrune, prune, pruneOn } from "./prune.ts";
 export { DEFAULTS } from "./recipe.ts";
 export type { PruneResult } from "./runPlanned.ts";

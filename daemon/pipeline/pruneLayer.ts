@@ -152,7 +152,10 @@ export async function pruneLayer(
       const { name } = weightPlace(run.model.config, index, role);
       const pruned = pruneMatrix(run, index, role, before, prepared);
       // Down's is the largest tensor of all: gone before anything is made of what was pruned.
-      if (role === group.at(-1)) tf.dispose([prepared.hessian, prepared.damped?.factor]);
+      if (role === group.at(-1)) {
+        prepared.hessian?.dispose();
+        prepared.damped?.factor.dispose();
+      }
       const { bytes, tensor } = await rounded(run.dtypeOf(name), pruned);
       storeMatrix(role, bytes);
       watcher.pruned(role, before, tensor);

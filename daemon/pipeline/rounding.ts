@@ -14,13 +14,13 @@ import {
 export interface Stored<T extends tf.Tensor> {
   /** What the bytes hold, on the device; disposed by the caller. */
   readonly tensor: T;
-  /** As the file will hold them. A device may still be sending them while it goes on; awaited also where it fails. */
+  /** As the file will hold them. A device may still be sending them while it goes on. */
   readonly bytes: Promise<Uint8Array>;
 }
 
 /** @param t taken over */
 export async function rounded<T extends tf.Tensor>(dtype: WeightDType, t: T): Promise<Stored<T>> {
-  const half = dtype === "BF16" || dtype === "F16";
+  const half = (dtype === "BF16" || dtype === "F16") && hasHalfKernels() ? dtype : null;
   expectArray((half ? 2 : 4) * t.size);
   if (!hasHalfKernels()) {
     const values = await t.data<"float32">();
@@ -29,7 +29,7 @@ export async function rounded<T extends tf.Tensor>(dtype: WeightDType, t: T): Pr
     return { tensor: tf.tensor(values, t.shape) as T, bytes: Promise.resolve(bytes) };
   }
   if (half) {
-    const { values, codes } = roundedHalf(dtype, t);
+    const { values, codes } = roundedHalf(half, t);
     return { tensor: values, bytes: quiet(codes) };
   }
   // Wider types hold float32 as it is.

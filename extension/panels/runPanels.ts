@@ -83,7 +83,7 @@ export class RunPanels implements Disposable {
     }
     const panel = window.createWebviewPanel(
       viewType(view),
-      this.#title(view, source) ?? TITLES[view],
+      this.#title(view, source, at) ?? TITLES[view],
       { viewColumn: beside ? ViewColumn.Beside : ViewColumn.Active, preserveFocus: false },
       pageOptions(this.host.context.extensionUri),
     );
@@ -115,14 +115,18 @@ export class RunPanels implements Disposable {
       dark: Uri.joinPath(extensionUri, "media", "tab-dark.svg"),
     };
     // A restored panel is there before the daemon has told what its run is called: it keeps the title it had.
+    let shown = first;
     const named = (): void => {
-      const title = this.#title(view, source);
+      const title = this.#title(view, source, shown);
       if (title !== null && title !== panel.title) panel.title = title;
     };
     named();
     const session = connectPage(panel.webview, answers, (message) => {
       if (message.type === "ready") at.ready();
-      else this.#act(message, source);
+      else if (message.type === "showing") {
+        shown = message.at;
+        named();
+      } else this.#act(message, source);
     });
     const known: Bound = { key: keyOf(view, source), panel, at, ahead };
     this.#panels = [...this.#panels, known];
@@ -179,7 +183,7 @@ export class RunPanels implements Disposable {
   }
 
   #act(
-    message: Exclude<PageMessage, { type: "request" | "cancel" | "ready" }>,
+    message: Exclude<PageMessage, { type: "request" | "cancel" | "ready" | "showing" }>,
     source: RunSource,
   ): void {
     switch (message.type) {
@@ -202,9 +206,11 @@ export class RunPanels implements Disposable {
     }
   }
 
-  #title(view: RunViewName, source: RunSource): string | null {
+  #title(view: RunViewName, source: RunSource, at: MatrixId | null): string | null {
     const run = this.#runTitle(source);
-    return run === null ? null : `${TITLES[view]}: ${run}`;
+    if (run === null) return null;
+    const one = at !== null && (view === "matrix" || view === "distribution");
+    return `${TITLES[view]}${one ? ` ${at.layer} · ${at.role}` : ""}: ${run}`;
   }
 
   /** Null: the daemon has not told. */

@@ -12,13 +12,13 @@ beforeAll(async () => {
   await buildKernels();
 });
 
-backendLaws("wasm without BLAS", () => openBackend("wasm", { blas: false }));
+backendLaws("wasm without BLAS", () => openBackend("wasm", { blas: false }), { half: true });
 
 const search = await findBlas();
 describe.skipIf(search.blas === undefined)(
   `with BLAS${search.blas ? "" : ` (${search.why})`}`,
   () => {
-    backendLaws("wasm", () => openBackend("wasm"));
+    backendLaws("wasm", () => openBackend("wasm"), { half: true });
   },
 );
 

@@ -11,8 +11,8 @@ import { writeMaterial } from "../extension/material.ts";
 import { desktopExecutable } from "./editions/desktop.ts";
 import { missing, root, Workbench } from "./workbench.ts";
 
-const why =
-  missing() ?? (process.platform === "win32" ? "the stand-in is a script of a Unix shell" : null);
+const isHere = desktopExecutable() !== null || process.platform !== "win32";
+const why = missing() ?? (isHere ? null : "the stand-in is a script of a Unix shell");
 if (why !== null) console.log(`Skipped, the way to a desktop VS Code: ${why}`);
 
 /** @returns its executable */

@@ -137,7 +137,7 @@ async function pictureViews(): Promise<void> {
 
 /** One picture in each theme, with the pointer where it lifts nothing and no tooltip lies over the view. */
 async function each(workbench: Workbench, name: string): Promise<void> {
-  await workbench.page.mouse.move(900, 784);
+  await workbench.page.mouse.move(560, 784);
   for (const theme of Object.keys(THEMES) as Theme[]) {
     await workbench.setTheme(theme);
     await workbench.screenshot(join(target, `${name}-${theme}.png`));

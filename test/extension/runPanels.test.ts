@@ -149,3 +149,10 @@ test("to the side there is one more; the next goes to the one that was looked at
   expect([first?.reveal.mock.calls.length, second?.reveal.mock.calls.length]).toEqual([1, 1]);
   expect(panels).toHaveLength(2);
 });
+
+test("tabs are told apart by their matrices", () => {
+  open().open("matrix", source, q);
+  expect(panels[0]?.title).toBe("Matrix 1 · q: t");
+  panels[0]?.says({ type: "showing", at: k });
+  expect(panels[0]?.title).toBe("Matrix 2 · k: t");
+});

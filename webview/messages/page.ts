@@ -43,6 +43,8 @@ export type PageMessage =
       /** In one more panel, in the next column; without, the one that is open is used again. */
       readonly aside?: boolean | undefined;
     }
+  /** The matrix that is shown now, for the panel's title. */
+  | { readonly type: "showing"; readonly at: MatrixId }
   | { readonly type: "command"; readonly command: PageCommand }
   | SaveMessage;
 
@@ -68,6 +70,7 @@ export const pageMessage = exactly<PageMessage>()(
       at: z.optional(z.object({ layer: natural, role: z.enum(ROLES) })),
       aside: z.optional(z.boolean()),
     }),
+    z.object({ type: z.literal("showing"), at: z.object({ layer: natural, role: z.enum(ROLES) }) }),
     z.object({ type: z.literal("command"), command: z.enum(PAGE_COMMANDS) }),
     z.object({
       type: z.literal("save"),

@@ -66,6 +66,7 @@ export function runMatrixPage(
     shown = id;
     picker.update(run, id);
     page.save(id);
+    bridge.post({ type: "showing", at: id });
     request.ask(
       id,
       (matrix) => {

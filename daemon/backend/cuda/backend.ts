@@ -182,6 +182,8 @@ export class CudaTensorBackend
   override dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
+    // One may still be reading what lies on another, or in an array on the host.
+    for (const gpu of this.gpus) gpu.finish();
     this.locked.dispose();
     for (const gpu of this.gpus) gpu.dispose();
   }

@@ -211,8 +211,9 @@ export class CudaDevice implements CudaRuntime {
     return this.failure.guarded(() => this.driver.memory().free);
   }
 
-  /** Waits until the device has nothing left to do. */
-  synchronise(): void {
+  /** Waits until the device has nothing left to do; one that failed never will. */
+  finish(): void {
+    if (this.failure.happened) return;
     this.failure.guarded(() => {
       this.streams.synchronise();
     });
@@ -220,8 +221,8 @@ export class CudaDevice implements CudaRuntime {
 
   /** Gives everything back. After a failure the driver cleans up when the process ends. */
   dispose(): void {
+    this.finish();
     if (this.failure.happened) return;
-    this.synchronise();
     this.transfers.dispose();
     this.libraries.contexts.enter(this.context);
     this.multiplier.dispose();

@@ -30,7 +30,7 @@ export class DevicePool {
     return this.inUse;
   }
 
-  /** The most that was ever in use. */
+  /** The most that was ever in use for the work, without what is {@link kept}. */
   get peakBytes(): number {
     return this.highest;
   }
@@ -67,7 +67,7 @@ export class DevicePool {
     if (address === undefined) throw this.full(bytes);
     this.live.set(address, reserved);
     this.inUse += reserved;
-    this.highest = Math.max(this.highest, this.inUse);
+    this.highest = Math.max(this.highest, this.inUse - this.kept.bytes);
     this.highestHeld = Math.max(this.highestHeld, this.inUse);
     return { address, bytes };
   }

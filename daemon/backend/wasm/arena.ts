@@ -16,7 +16,8 @@ const REGION_BYTES = 64 << 20;
 /** See {@link Arena}: times the most in use. */
 const TURNOVER = 4;
 
-/** In use is next to nothing where it is the most that was, divided by this. */
+/** Parts of the most that was in use: a block of a quarter is much (the Hessian of `down`), an eighth is next to nothing. */
+const MUCH = 4;
 const FEW = 8;
 
 export interface ArenaSource {
@@ -73,7 +74,11 @@ export class Arena {
     const block = region.blocks[index];
     if (!block) throw new RangeError("a region has a block");
     if (block.size > size) {
-      region.blocks.splice(index + 1, 0, { at: block.at + size, size: block.size - size, free: true });
+      region.blocks.splice(index + 1, 0, {
+        at: block.at + size,
+        size: block.size - size,
+        free: true,
+      });
       block.size = size;
     }
     block.free = false;
@@ -97,7 +102,7 @@ export class Arena {
       this.#join(blocks, index);
       this.#join(blocks, index - 1);
       if (blocks.length === 1 && block.size > REGION_BYTES) this.#giveBack(place, region);
-      this.#relax();
+      this.#relax(block.size);
       return true;
     }
     return false;
@@ -119,7 +124,8 @@ export class Arena {
 
   #newPages(at: number, size: number): number {
     let count = 0;
-    for (let page = at / PAGE; page < (at + size) / PAGE; page++) count += 1 - (this.#resident[page] ?? 0);
+    for (let page = at / PAGE; page < (at + size) / PAGE; page++)
+      count += 1 - (this.#resident[page] ?? 0);
     return count;
   }
 
@@ -181,10 +187,10 @@ export class Arena {
     this.#toGo = TURNOVER * here;
   }
 
-  /** Where next to nothing is in use any more, as between two layers, nothing is kept for what comes. */
-  #relax(): void {
+  /** Where much of what was in use goes at once, or next to nothing is left, something is over: none is kept for more. */
+  #relax(freed: number): void {
     const most = Math.max(this.#most.here, this.#most.before);
-    if (most < REGION_BYTES || this.#inUse > most / FEW) return;
+    if (most < REGION_BYTES || (freed < most / MUCH && this.#inUse > most / FEW)) return;
     this.#trim(this.#residentBytes - this.#inUse);
     this.#most.before = 0;
     this.#most.here = this.#inUse;

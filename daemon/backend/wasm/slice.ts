@@ -14,8 +14,11 @@ export function sliceKernels(backend: WasmBackend): tf.KernelConfig[] {
       kernelFunc: (params) => {
         const { x } = params.inputs as { x: tf.TensorInfo };
         if (x.dtype === "string") return sliceOriginal.kernelFunc(params);
-        const { begin, size } = params.attrs as { begin: number | number[]; size: number | number[] };
-        const [from, shape] = tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size);
+        const { begin, size } = params.attrs as {
+          begin: number | number[];
+          size: number | number[];
+        };
+        const [from = [], shape = []] = tf.slice_util.parseSliceParams(x, begin, size);
         return slice(backend, x, from, shape);
       },
     },
@@ -29,7 +32,7 @@ export function sliceKernels(backend: WasmBackend): tf.KernelConfig[] {
           axis: number;
         };
         const [along = 0] = tf.util.parseAxisParam(axis, x.shape);
-        const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, along);
+        const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along);
         let at = 0;
         return sizes.map((size) => {
           const from = x.shape.map((_, i) => (i === along ? at : 0));

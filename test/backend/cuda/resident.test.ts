@@ -94,7 +94,7 @@ describe.skipIf(gpu.kind === "none")(`streams on the card (${gpu.name})`, () => 
   });
 
   describe("passes", () => {
-    const shape: StreamShape = { windows: 6, seqLen: 64, d: 128 };
+    const shape: StreamShape = { windows: 6, seqLen: 16, d: 32 };
     const batchBytes = 4 * shape.seqLen * shape.d;
     const values = randomValues(shape.windows * shape.seqLen * shape.d);
     const path = () => join(folder, "in");
@@ -258,9 +258,9 @@ describe.skipIf(gpu.kind === "none")(`streams on the card (${gpu.name})`, () => 
     );
     const context = sequenceContext(model.config, T);
     const layer = await readLayer(model.checkpoint, model.config, 0);
-    const inStream: StreamShape = { windows: 5, seqLen: T, d: shape.d };
+    const inStream: StreamShape = { windows: 4, seqLen: T, d: shape.d };
     const stream = await writeStream(join(folder, "in"), inStream, (target) =>
-      target.write(0, randomValues(5 * T * shape.d)),
+      target.write(0, randomValues(4 * T * shape.d)),
     );
     const before = usedBytes();
     const { stream: watched, reads } = counted(stream);
@@ -288,7 +288,7 @@ describe.skipIf(gpu.kind === "none")(`streams on the card (${gpu.name})`, () => 
         propagate(watched, target, { ...pass, last: true, attentionStays: true }),
       );
       attended.push([0, 3].filter((from) => stream.attended.has(from)).length);
-      results.push(bytesOf(await next.read(0, 5)));
+      results.push(bytesOf(await next.read(0, 4)));
       await next.close();
       results.push(await readFile(join(folder, "out")));
       return results;
@@ -331,7 +331,7 @@ describe.skipIf(gpu.kind === "none")(`streams on the card (${gpu.name})`, () => 
       let stage: string | undefined;
       const listener = (event: { type: string; stage?: string; layer?: number | null }): void => {
         const now = `${event.layer ?? ""} ${event.stage ?? ""}`;
-        const wanted = ["0 propagate", "1 collect", "1 rotate", "1 prune"];
+        const wanted = ["0 propagate", "1 collect", "1 prune"];
         if (event.type !== "progress" || now === stage || !wanted.includes(now)) return;
         const copy = join(folder, "killed", now);
         try {
@@ -344,7 +344,7 @@ describe.skipIf(gpu.kind === "none")(`streams on the card (${gpu.name})`, () => 
       };
       await pruneOn(backend, asked, listener, never);
       expect(await contents(asked.out)).toEqual(whole);
-      expect(killed.length).toBeGreaterThanOrEqual(3);
+      expect(killed.length).toBeGreaterThan(1);
       for (const copy of killed) {
         await rm(asked.out, { recursive: true });
         await rm(join(copy, "lock"), { force: true });

@@ -211,3 +211,13 @@ describe.skipIf(!two)(`two GPUs (${gpu.name})`, () => {
     expect(cuda.runtime.gpu.name).toBe(onGpu(0, () => cuda.runtime.gpu.name));
   });
 });
+
+describe.skipIf(!two)(`two GPUs that are closed (${gpu.name})`, () => {
+  test.each([0, 1])("while what GPU %i has is on its way to the other", async (from) => {
+    const backend = await openBackend("cuda:0,1", { precision: "f32" });
+    const x = onGpu(from, () => tf.fill([3, 1000], 1));
+    onGpu(1 - from, () => tf.add(x, 1));
+    await backend.dispose();
+    expect(gpu.emulation?.fault() ?? "").toBe("");
+  });
+});

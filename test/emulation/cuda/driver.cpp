@@ -42,8 +42,6 @@ namespace {
 struct Stream;
 
 struct Event {
-  /// Told apart from a later one at the same address.
-  uint64_t serial;
   Stream* stream = nullptr;
   /// Number of the last record asked for, and of the last that ran.
   uint64_t wanted = 0, done = 0;
@@ -84,10 +82,16 @@ bool initialised = false;
 Memory memory;
 Stream legacy;
 std::set<Stream*> streams;
-std::set<Event*> events;
+/// By handle. What is queued keeps its event: a destroyed one still counts for who waits for it.
+std::map<void*, std::shared_ptr<Event>> events;
 std::set<Module*> modules;
 std::map<int, std::unique_ptr<Context>> contexts;
-std::map<uint64_t, size_t> pinned;
+struct Pinned {
+  size_t bytes;
+  /// Copies from and to it that are queued.
+  int copies = 0;
+};
+std::map<uint64_t, Pinned> pinned;
 std::atomic<uint64_t> launches{0};
 std::map<std::string, int> planned_failures;
 Status sticky = SUCCESS;
@@ -168,9 +172,10 @@ void drainAll() {
   for (Stream* stream : all) drain(*stream);
   drain(legacy);
 }
-bool isKnown(Event* event) {
+std::shared_ptr<Event> eventOf(void* handle) {
   std::lock_guard<std::recursive_mutex> lock(state);
-  return events.count(event) > 0;
+  const auto found = events.find(handle);
+  return found == events.end() ? nullptr : found->second;
 }
 void awaitEvent(Event& event) {
   if (event.stream != nullptr) drain(*event.stream, [&event] { return event.done >= event.wanted; });
@@ -190,13 +195,23 @@ Status enqueue(void* handle, std::function<void()> work) {
   return SUCCESS;
 }
 
-bool isPinned(const void* at) {
+/// The page-locked memory that the address lies in.
+Pinned* pinnedAt(const void* at) {
   std::lock_guard<std::recursive_mutex> lock(state);
   const auto address = reinterpret_cast<uint64_t>(at);
   auto next = pinned.upper_bound(address);
-  if (next == pinned.begin()) return false;
+  if (next == pinned.begin()) return nullptr;
   --next;
-  return address < next->first + next->second;
+  return address < next->first + next->second.bytes ? &next->second : nullptr;
+}
+Status enqueueCopy(void* stream, Pinned* host, std::function<void()> copy) {
+  host->copies++;
+  const Status status = enqueue(stream, [host, copy = std::move(copy)] {
+    copy();
+    host->copies--;
+  });
+  if (status != SUCCESS) host->copies--;
+  return status;
 }
 
 const char* running_kernel = nullptr;
@@ -307,7 +322,10 @@ EXPORT int emulation_enqueue(void* stream, void (*work)(void*), void* data) {
   return enqueue(stream, [work, data] { work(data); });
 }
 EXPORT int emulation_idle() { return idle(); }
-EXPORT int emulation_contains(uint64_t address, size_t bytes) { return memory.contains(address, bytes) ? 1 : 0; }
+/// Whether the current GPU has that memory.
+EXPORT int emulation_contains(uint64_t address, size_t bytes) {
+  return memory.contains(address, bytes) && current != nullptr && memory.deviceOf(address) == current->device;
+}
 EXPORT void emulation_check(const char* what) {
   const std::string guards = memory.checkGuards();
   if (!guards.empty()) fault(ILLEGAL_ADDRESS, std::string(what) + ": " + guards);
@@ -445,7 +463,7 @@ EXPORT Status cuStreamDestroy_v2(void* handle) {
   Stream* stream = known(handle);
   if (stream == nullptr || stream == &legacy) return INVALID_HANDLE;
   drain(*stream);
-  for (Event* event : events) {
+  for (auto& [handle, event] : events) {
     if (event->stream == stream) event->stream = nullptr;
   }
   streams.erase(stream);
@@ -470,24 +488,19 @@ EXPORT Status cuStreamQuery(void* handle) {
 EXPORT Status cuEventCreate(void** event, unsigned) {
   ENTER_CONTEXT();
   std::lock_guard<std::recursive_mutex> lock(state);
-  static uint64_t made = 0;
-  *event = *events.insert(new Event{++made}).first;
+  auto made = std::make_shared<Event>();
+  *event = made.get();
+  events[*event] = std::move(made);
   return SUCCESS;
 }
 EXPORT Status cuEventDestroy_v2(void* handle) {
-  std::lock_guard<std::recursive_mutex> one(running);
   std::lock_guard<std::recursive_mutex> lock(state);
-  auto* event = static_cast<Event*>(handle);
-  if (events.count(event) == 0) return INVALID_HANDLE;
-  awaitEvent(*event);
-  events.erase(event);
-  delete event;
-  return SUCCESS;
+  return events.erase(handle) == 0 ? INVALID_HANDLE : SUCCESS;
 }
 EXPORT Status cuEventRecord(void* handle, void* stream) {
   ENTER();
-  auto* event = static_cast<Event*>(handle);
-  if (!isKnown(event)) return INVALID_HANDLE;
+  const auto event = eventOf(handle);
+  if (event == nullptr) return INVALID_HANDLE;
   // A record that nothing waited for is replaced, as the driver does; here it runs first, which nobody can tell.
   if (event->stream != nullptr && event->stream != known(stream)) awaitEvent(*event);
   event->stream = known(stream);
@@ -500,37 +513,34 @@ EXPORT Status cuEventRecord(void* handle, void* stream) {
 }
 EXPORT Status cuStreamWaitEvent(void* stream, void* handle, unsigned) {
   ENTER();
-  std::lock_guard<std::recursive_mutex> lock(state);
-  auto* event = static_cast<Event*>(handle);
-  if (events.count(event) == 0) return INVALID_HANDLE;
+  const auto event = eventOf(handle);
+  if (event == nullptr) return INVALID_HANDLE;
   Stream* other = event->stream;
-  const uint64_t wanted = event->wanted, serial = event->serial;
-  return enqueue(stream, [event, other, wanted, serial] {
-    // One that is destroyed has come: destroying waits.
-    if (isKnown(event) && event->serial == serial && other != nullptr) {
-      drain(*other, [event, wanted] { return event->done >= wanted; });
-    }
+  const uint64_t wanted = event->wanted;
+  return enqueue(stream, [event, other, wanted] {
+    // A stream is destroyed when all that was queued on it is done.
+    if (event->done < wanted) drain(*other, [&event, wanted] { return event->done >= wanted; });
   });
 }
 EXPORT Status cuEventQuery(void* handle) {
   ENTER();
-  auto* event = static_cast<Event*>(handle);
-  if (!isKnown(event)) return INVALID_HANDLE;
+  const auto event = eventOf(handle);
+  if (event == nullptr) return INVALID_HANDLE;
   const bool pending = event->done < event->wanted;
   awaitEvent(*event);
   return sticky != SUCCESS ? sticky : pending ? NOT_READY : SUCCESS;
 }
 EXPORT Status cuEventSynchronize(void* handle) {
   ENTER();
-  auto* event = static_cast<Event*>(handle);
-  if (!isKnown(event)) return INVALID_HANDLE;
+  const auto event = eventOf(handle);
+  if (event == nullptr) return INVALID_HANDLE;
   awaitEvent(*event);
   return sticky;
 }
 EXPORT Status cuEventElapsedTime(float* milliseconds, void* start, void* end) {
   ENTER();
-  auto *a = static_cast<Event*>(start), *b = static_cast<Event*>(end);
-  if (events.count(a) == 0 || events.count(b) == 0 || a->wanted == 0 || b->wanted == 0) return INVALID_HANDLE;
+  const auto a = eventOf(start), b = eventOf(end);
+  if (a == nullptr || b == nullptr || a->wanted == 0 || b->wanted == 0) return INVALID_HANDLE;
   if (a->done < a->wanted || b->done < b->wanted) return NOT_READY;
   *milliseconds = std::chrono::duration<float, std::milli>(b->at - a->at).count();
   return SUCCESS;
@@ -576,24 +586,30 @@ EXPORT Status cuMemAllocHost_v2(void** at, size_t bytes) {
   if (*at == nullptr) return OUT_OF_MEMORY;
   std::memset(*at, idle() ? 0 : POISON, bytes);
   std::lock_guard<std::recursive_mutex> lock(state);
-  pinned[reinterpret_cast<uint64_t>(*at)] = bytes;
+  pinned[reinterpret_cast<uint64_t>(*at)] = {bytes};
   return SUCCESS;
 }
 EXPORT Status cuMemFreeHost(void* at) {
   ENTER_CONTEXT();
+  const Pinned* host = pinnedAt(at);
+  if (host != nullptr && host->copies > 0) fault(ILLEGAL_ADDRESS, "page-locked memory was freed under a copy");
   drainAll();
   std::lock_guard<std::recursive_mutex> lock(state);
   if (pinned.erase(reinterpret_cast<uint64_t>(at)) == 0) return INVALID_VALUE;
   std::free(at);
   return SUCCESS;
 }
+/// When a copy runs, not when it is queued.
+void expectThere(uint64_t source, size_t bytes) {
+  if (!memory.holds(source, bytes)) fault(ILLEGAL_ADDRESS, "a copy read memory that is gone");
+}
 bool leftOut(size_t bytes) { return idle() && bytes > IDLE_BYTES; }
 EXPORT Status cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t bytes, void* stream) {
   ENTER();
   if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(target, bytes)) return INVALID_VALUE;
-  if (isPinned(source)) {
-    return enqueue(stream, [=] { std::memcpy(reinterpret_cast<void*>(target), source, bytes); });
+  if (Pinned* host = pinnedAt(source)) {
+    return enqueueCopy(stream, host, [=] { std::memcpy(reinterpret_cast<void*>(target), source, bytes); });
   }
   // The driver has taken pageable memory before it returns.
   std::shared_ptr<unsigned char[]> taken(new unsigned char[bytes]);
@@ -604,9 +620,13 @@ EXPORT Status cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, 
   ENTER();
   if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(source, bytes)) return INVALID_VALUE;
-  const Status status =
-      enqueue(stream, [=] { std::memcpy(target, reinterpret_cast<const void*>(source), bytes); });
-  if (status == SUCCESS && !isPinned(target)) drain(*known(stream));
+  auto copy = [=] {
+    expectThere(source, bytes);
+    std::memcpy(target, reinterpret_cast<const void*>(source), bytes);
+  };
+  if (Pinned* host = pinnedAt(target)) return enqueueCopy(stream, host, copy);
+  const Status status = enqueue(stream, copy);
+  if (status == SUCCESS) drain(*known(stream));
   return status != SUCCESS ? status : sticky;
 }
 EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t bytes, void* stream) {
@@ -616,6 +636,7 @@ EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t byte
   const std::pair<int, int> way{memory.deviceOf(source), memory.deviceOf(target)};
   if (way.first != way.second && (peer_contexts.count(way) == 0 || peer_pools.count(way) == 0)) return INVALID_VALUE;
   return enqueue(stream, [=] {
+    expectThere(source, bytes);
     std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
   });
 }
@@ -625,6 +646,7 @@ EXPORT Status cuMemcpyPeerAsync(uint64_t target, void* to, uint64_t source, void
   if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
   return enqueue(stream, [=] {
+    expectThere(source, bytes);
     std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
   });
 }
@@ -772,9 +794,16 @@ EXPORT Status cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz
                  static_cast<unsigned long long>(wanted), size);
     return INVALID_VALUE;
   }
+  const auto* bytes = static_cast<const unsigned char*>(buffer);
+  for (size_t i = 0; i + 8 <= size; i += 8) {
+    uint64_t word;
+    std::memcpy(&word, bytes + i, sizeof word);
+    const std::string wrong = memory.refusal(word, current->device);
+    if (!wrong.empty()) fault(ILLEGAL_ADDRESS, std::string("kernel ") + function->kernel->name + " was given " + wrong);
+  }
+  if (sticky != SUCCESS) return sticky;
   launches++;
   if (idle()) return SUCCESS;
-  const auto* bytes = static_cast<const unsigned char*>(buffer);
   Launch launch{*function, {gx, gy, gz}, {bx, by, bz}, shared, {bytes, bytes + size}};
   return enqueue(stream, [launch = std::move(launch)] { runLaunch(launch); });
 }

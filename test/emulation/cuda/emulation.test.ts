@@ -66,6 +66,16 @@ function openDriver() {
     streamCreate: call(cuda, "int cuStreamCreate(uint64_t *stream, uint32_t flags)"),
     streamDestroy: call(cuda, "int cuStreamDestroy_v2(uint64_t stream)"),
     synchronize: call(cuda, "int cuStreamSynchronize(uint64_t stream)"),
+    eventCreate: call(cuda, "int cuEventCreate(uint64_t *event, uint32_t flags)"),
+    eventDestroy: call(cuda, "int cuEventDestroy_v2(uint64_t event)"),
+    record: call(cuda, "int cuEventRecord(uint64_t event, uint64_t stream)"),
+    wait: call(cuda, "int cuStreamWaitEvent(uint64_t stream, uint64_t event, uint32_t flags)"),
+    allocHost: call(cuda, "int cuMemAllocHost_v2(uint64_t *at, size_t bytes)"),
+    freeHost: call(cuda, "int cuMemFreeHost(uint64_t at)"),
+    readTo: call(
+      cuda,
+      "int cuMemcpyDtoHAsync_v2(uint64_t to, uint64_t from, size_t n, uint64_t stream)",
+    ),
     alloc: call(cuda, "int cuMemAllocAsync(uint64_t *at, size_t bytes, uint64_t stream)"),
     free: call(cuda, "int cuMemFreeAsync(uint64_t at, uint64_t stream)"),
     read: call(
@@ -220,6 +230,31 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
     driver.synchronize(stream);
   });
 
+  test("destroying an event waits for nothing, and who waits for it still does", () => {
+    const other = driver.u64((out) => {
+      driver.streamCreate(out, 0);
+    });
+    const at = allocate(4 * 3);
+    const packed = Buffer.alloc(24);
+    packed.writeInt32LE(3, 0);
+    packed.writeBigUInt64LE(at, 8);
+    packed.writeBigInt64LE(2n, 16);
+    driver.launch(kernel("iota"), 1, 32, 0, stream, packed);
+    const event = driver.u64((out) => {
+      driver.eventCreate(out, 0);
+    });
+    driver.record(event, stream);
+    driver.wait(other, event, 0);
+    const { pending, events } = gpu.counters();
+    driver.eventDestroy(event);
+    expect(gpu.counters()).toMatchObject({ pending, events: events - 1 });
+    const values = new Float32Array(3);
+    driver.read(values, at, 4 * 3, other);
+    expect([...values]).toEqual([0, 2, 4]);
+    driver.free(at, stream);
+    driver.streamDestroy(other);
+  });
+
   test("a planned failure happens once", () => {
     gpu.failNext("cuMemAllocAsync", 2);
     expect(() => allocate(16)).toThrow(": 2");
@@ -230,6 +265,66 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
     expect(() => build('extern "C" __global__ void f() {\n  nothing;\n}')).toThrow(
       /program\.cu:2.*nothing/s,
     );
+  });
+
+  test.each([
+    [
+      "a kernel that is given freed memory",
+      (at: bigint) => {
+        const packed = Buffer.alloc(8);
+        packed.writeBigUInt64LE(at);
+        driver.free(at, stream);
+        driver.launch(kernel("race"), 1, 64, 0, stream, packed);
+      },
+      /race was given memory that was freed/,
+    ],
+    [
+      "a copy that comes after the end of its source",
+      (at: bigint) => {
+        const [late, to] = [
+          driver.u64((out) => {
+            driver.streamCreate(out, 0);
+          }),
+          driver.u64((out) => {
+            driver.allocHost(out, 16);
+          }),
+        ];
+        driver.readTo(to, at, 16, late);
+        driver.free(at, stream);
+        driver.synchronize(stream);
+        try {
+          driver.synchronize(late);
+        } finally {
+          driver.streamDestroy(late);
+          driver.release(0);
+          start();
+          driver.freeHost(to);
+        }
+      },
+      /copy read memory that is gone/,
+    ],
+    [
+      "page-locked memory that goes under a copy",
+      (at: bigint) => {
+        const to = driver.u64((out) => {
+          driver.allocHost(out, 16);
+        });
+        driver.readTo(to, at, 16, stream);
+        driver.free(at, stream);
+        driver.freeHost(to);
+        driver.synchronize(stream);
+      },
+      /page-locked memory was freed under a copy/,
+    ],
+  ])("%s is an error", (_, work, words) => {
+    const at = allocate(4 * 64);
+    expect(() => {
+      work(at);
+    }).toThrow(": 700");
+    expect(gpu.fault()).toMatch(words);
+    driver.release(0);
+    start();
+    driver.synchronize(stream);
   });
 
   test.each([

@@ -83,10 +83,14 @@ class Memory {
   /// Whether `bytes` from `address` lie in one allocation that the caller has not freed.
   bool contains(uint64_t address, size_t bytes) {
     std::lock_guard<std::mutex> lock(mutex_);
-    auto next = all_.upper_bound(address);
-    if (next == all_.begin()) return false;
-    auto& [start, allocation] = *--next;
-    return !allocation.freeing && address + bytes <= start + allocation.bytes;
+    const Allocation* found = around(address, bytes);
+    return found != nullptr && !found->freeing;
+  }
+
+  /// Whether they lie in one whose end no stream has reached.
+  bool holds(uint64_t address, size_t bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    return around(address, bytes) != nullptr;
   }
 
   /// Of the allocation that starts at or before the address.
@@ -94,6 +98,15 @@ class Memory {
     std::lock_guard<std::mutex> lock(mutex_);
     auto next = all_.upper_bound(address);
     return next == all_.begin() ? -1 : (--next)->second.device;
+  }
+
+  /// What is wrong with an address for work of `device`, if it is one at all.
+  std::string refusal(uint64_t address, int device) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const Allocation* found = around(address, 1);
+    if (found == nullptr) return "";
+    if (found->freeing) return "memory that was freed";
+    return found->device == device ? "" : "memory of GPU " + std::to_string(found->device);
   }
 
   std::string checkGuards() {
@@ -127,6 +140,13 @@ class Memory {
   std::map<uint64_t, Allocation> all_;
   std::map<int, size_t> live_, held_;
   size_t count_ = 0, peak_ = 0, total_ = 0;
+
+  const Allocation* around(uint64_t address, size_t bytes) {
+    auto next = all_.upper_bound(address);
+    if (next == all_.begin()) return nullptr;
+    const auto& [start, allocation] = *--next;
+    return address + bytes <= start + allocation.bytes ? &allocation : nullptr;
+  }
 
   /// Zeroed pages that are only there once somebody writes to them.
   static void* untouched(size_t bytes) {

@@ -11,7 +11,7 @@ import { createStates } from "../frame.ts";
 import { MatrixRequest } from "../matrixRequest.ts";
 
 /** What is answered sooner is not announced: it would only make the page jump. */
-const ANNOUNCE_AFTER_MS = 250;
+const ANNOUNCE_AFTER_MS = 100;
 
 export interface BelowOptions {
   readonly bridge: Bridge;

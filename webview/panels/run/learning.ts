@@ -106,7 +106,7 @@ export class LearningView {
       return;
     }
     const layer = this.#chosen ?? run.steps.at(-1)?.layers[0] ?? this.#curveLayers[0]?.index ?? 0;
-    curvesChart(container, this.#curveLayers, { width: Math.min(width, 900), layer });
+    curvesChart(container, this.#curveLayers, { width: Math.min(width, 1200), layer });
   }
 
   #depth(

@@ -1,0 +1,122 @@
+import { expect, test } from "vitest";
+import { Arena, PAGE } from "../../daemon/backend/wasm/arena.ts";
+import { seededRandom } from "../../daemon/random.ts";
+
+const MIB = 2 ** 20;
+
+/** Memory that only counts: what is reserved, and which pages were given back. */
+function countingSource(limit = 2 ** 32) {
+  const reserved = new Map<number, number>();
+  const touched = new Set<number>();
+  let end = 1000;
+  const pagesOf = (at: number, bytes: number): number[] =>
+    Array.from({ length: bytes / PAGE }, (_, i) => at / PAGE + i);
+  return {
+    reserved,
+    touched,
+    touch(at: number, bytes: number): void {
+      for (const page of pagesOf(at, Math.ceil(bytes / PAGE) * PAGE)) touched.add(page);
+    },
+    source: {
+      reserve(bytes: number): number {
+        if (end + bytes > limit) return 0;
+        const at = end;
+        reserved.set(at, bytes);
+        end += bytes + 24;
+        return at;
+      },
+      release(at: number): void {
+        if (!reserved.delete(at)) throw new Error(`${at} was not reserved`);
+      },
+      full: (bytes: number) => new Error(`no room for ${bytes}`),
+      discard(at: number, bytes: number): void {
+        for (const page of pagesOf(at, bytes)) touched.delete(page);
+      },
+    },
+  };
+}
+
+test("blocks lie apart, within what was reserved, and the process holds no more than was in use together", () => {
+  const random = seededRandom(7);
+  const { source, reserved, touched, touch } = countingSource();
+  const arena = new Arena(source);
+  const live = new Map<number, number>();
+  let most = 0;
+  for (let i = 0; i < 3000; i++) {
+    if (live.size > 0 && random.next() < 0.48) {
+      const at = [...live.keys()][Math.floor(random.next() * live.size)] ?? 0;
+      live.delete(at);
+      expect(arena.free(at)).toBe(true);
+    } else {
+      const bytes = Math.ceil(2 ** (18 + 7 * random.next()));
+      const at = arena.allocate(bytes);
+      for (const [other, size] of live)
+        expect(at + bytes <= other || other + size <= at).toBe(true);
+      const inside = [...reserved].some(([a, size]) => a <= at && at + bytes <= a + size);
+      expect(inside).toBe(true);
+      live.set(at, bytes);
+      touch(at, bytes);
+    }
+    most = Math.max(most, arena.inUse);
+    expect(touched.size * PAGE).toBe(arena.resident);
+    expect(arena.resident).toBeLessThanOrEqual(most);
+  }
+});
+
+test("memory that was needed once is given back when the work goes on with less", () => {
+  const { source, touched, touch } = countingSource();
+  const arena = new Arena(source);
+  const make = (mib: number): number => {
+    const at = arena.allocate(mib * MIB);
+    touch(at, mib * MIB);
+    return at;
+  };
+  const weights = make(80);
+  const others = Array.from({ length: 10 }, () => make(16));
+  for (const at of others) arena.free(at);
+  expect(touched.size * PAGE).toBeGreaterThan(200 * MIB);
+  for (let i = 0; i < 200; i++) arena.free(make(16));
+  expect(touched.size * PAGE).toBe(96 * MIB);
+  arena.free(weights);
+  expect(touched.size).toBe(0);
+});
+
+test("when the largest goes, so does what was kept beside it", () => {
+  const { source, touched, touch } = countingSource();
+  const arena = new Arena(source);
+  const make = (mib: number): number => {
+    const at = arena.allocate(mib * MIB);
+    touch(at, mib * MIB);
+    return at;
+  };
+  const kept = make(54);
+  const hessian = make(51);
+  for (const at of [make(14), make(14)]) arena.free(at);
+  expect(touched.size * PAGE).toBe((54 + 51 + 28) * MIB);
+  arena.free(hessian);
+  expect(touched.size * PAGE).toBe(54 * MIB);
+  arena.free(kept);
+});
+
+test("a full heap: free regions are given up before it is an error, and what is in use stays", () => {
+  const { source, reserved } = countingSource(256 * MIB);
+  const arena = new Arena(source);
+  const kept = arena.allocate(MIB);
+  const small = arena.allocate(60 * MIB);
+  const large = arena.allocate(90 * MIB);
+  expect(() => arena.allocate(120 * MIB)).toThrow("no room");
+  expect(arena.inUse).toBe(151 * MIB);
+  arena.free(large);
+  arena.free(small);
+  arena.free(kept);
+  expect(arena.inUse).toBe(0);
+  expect(() => arena.allocate(300 * MIB)).toThrow("no room");
+  expect(reserved.size).toBe(0);
+});
+
+test("what is not its own it leaves alone", () => {
+  const arena = new Arena(countingSource().source);
+  arena.allocate(MIB);
+  expect(arena.free(16)).toBe(false);
+  expect(arena.free(5 * PAGE)).toBe(false);
+});
