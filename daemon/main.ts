@@ -4,9 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, rm, rmdir } from "node:fs/promises";
-import { createServer, type Server, type Socket } from "node:net";
-import { basename, dirname } from "node:path";
+import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { DeviceReport } from "./backend/index.ts";
@@ -14,13 +12,14 @@ import {
   connectTo,
   highestSeat,
   launchDaemon,
-  newAddress,
+  listen,
   openHome,
-  SOCKET_FOLDER,
   removeLowerSeats,
+  removeSocket,
   stateFolder,
   takeSeat,
   type Home,
+  type Listening,
 } from "./instance/index.ts";
 import { Helper, Jobs } from "./jobs/index.ts";
 import type { RetireParams } from "./protocol/server.ts";
@@ -34,13 +33,6 @@ const LOOK_AT_SEAT_MS = 5000;
 const ANSWER_FIRST_MS = 50;
 const workerEntry = fileURLToPath(new URL("./worker.js", import.meta.url));
 
-interface Listening {
-  readonly server: Server;
-  readonly address: string;
-  /** Serves those who connected already, and all who will. */
-  onConnection(serve: (socket: Socket) => void): void;
-}
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { home: { type: "string" }, "idle-seconds": { type: "string" } },
@@ -53,7 +45,7 @@ async function main(): Promise<void> {
     if (other) return;
   }
   // Listening before the seat is taken: who finds the seat can connect, and who cannot connect knows that it is deserted.
-  const listening = await listen(home);
+  const listening = await listen(home.folder);
   const token = randomBytes(32).toString("hex");
   const number = (before?.number ?? 0) + 1;
   const record = { pid: process.pid, version: VERSION, socket: listening.address, token };
@@ -67,40 +59,6 @@ async function main(): Promise<void> {
   if (before?.record) await removeSocket(before.record.socket);
   const idleSeconds = Number(values["idle-seconds"] ?? IDLE_SECONDS);
   await new Daemon(home, number, token, listening, idleSeconds).run();
-}
-
-async function listen(home: Home): Promise<Listening> {
-  const address = await newAddress(home.folder);
-  const server = createServer();
-  // Who is quick connects before the daemon is ready: Node drops connections that nobody listens for.
-  const early: Socket[] = [];
-  const keep = (socket: Socket) => {
-    socket.on("error", () => undefined);
-    early.push(socket);
-  };
-  server.on("connection", keep);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(address, resolve);
-  });
-  if (process.platform !== "win32") await chmod(address, 0o600);
-  return {
-    server,
-    address,
-    onConnection(serveSocket) {
-      server.off("connection", keep);
-      server.on("connection", serveSocket);
-      for (const socket of early.splice(0)) if (!socket.destroyed) serveSocket(socket);
-    },
-  };
-}
-
-async function removeSocket(address: string): Promise<void> {
-  if (process.platform === "win32" || !address.endsWith(".sock")) return;
-  await rm(address, { force: true });
-  // The folder of a socket whose path in the state folder would be too long.
-  const folder = dirname(address);
-  if (basename(folder).startsWith(SOCKET_FOLDER)) await rmdir(folder).catch(() => undefined);
 }
 
 class Daemon {
@@ -242,7 +200,12 @@ class Daemon {
     await this.#jobs?.close(handOver !== null);
     await this.#helper.close();
     await removeSocket(this.listening.address);
-    handOver?.();
+    try {
+      handOver?.();
+    } catch (error) {
+      // Whoever connects next starts one.
+      console.error(error);
+    }
     process.exit(0);
   }
 }

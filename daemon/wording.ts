@@ -39,6 +39,8 @@ export type Mention =
   | { readonly is: "option"; readonly name: OptionName; readonly value?: string }
   /** Before a colon: `--seq-len`, `seqLen`. */
   | { readonly is: "label"; readonly name: OptionName }
+  /** A place in a recipe, as it is spelled there: `evaluation.text`. */
+  | { readonly is: "key"; readonly path: string }
   /** How it is given: `with --calibration <file>`, as `calibration` in a recipe. */
   | { readonly is: "given"; readonly name: OptionName; readonly what: string }
   | { readonly is: "action"; readonly name: ActionName; readonly first: boolean };
@@ -51,6 +53,7 @@ export type Words = (mention: Mention) => string;
 export const option = (name: OptionName, value?: string): Mention =>
   value === undefined ? { is: "option", name } : { is: "option", name, value };
 export const label = (name: OptionName): Mention => ({ is: "label", name });
+export const key = (path: string): Mention => ({ is: "key", path });
 export const given = (name: OptionName, what: string): Mention => ({ is: "given", name, what });
 export const action = (name: ActionName): Mention => ({ is: "action", name, first: false });
 /** At the beginning of a sentence. */
@@ -71,12 +74,15 @@ export function text(
   return parts.flatMap((part) => (typeof part === "number" ? String(part) : part));
 }
 
-/** The option that a text is about: the first that stands in it as a label. */
-export const subjectOf = (text: Text): OptionName | null =>
-  (typeof text === "string" ? [] : text).find(isLabel)?.name ?? null;
-
-const isLabel = (part: string | Mention): part is Extract<Mention, { is: "label" }> =>
-  typeof part !== "string" && part.is === "label";
+/** The option that a text is about, by its path in a recipe: the first that stands in it as a label or key. */
+export function subjectOf(text: Text): string | null {
+  for (const part of text) {
+    if (typeof part === "string") continue;
+    if (part.is === "label") return part.name;
+    if (part.is === "key") return part.path;
+  }
+  return null;
+}
 
 export const inWords = (text: Text, words: Words): string =>
   typeof text === "string"
@@ -95,6 +101,8 @@ export const terminalWords: Words = (mention) => {
       return flagOf(mention.name) + (mention.value === undefined ? "" : ` ${mention.value}`);
     case "label":
       return flagOf(mention.name);
+    case "key":
+      return mention.path;
     case "given":
       return `with ${flagOf(mention.name)} <${mention.what}>`;
     case "action": {
@@ -113,6 +121,8 @@ export const editorWords: Words = (mention) => {
       return OPTIONS[mention.name] + (mention.value === undefined ? "" : ` “${mention.value}”`);
     case "label":
       return mention.name;
+    case "key":
+      return mention.path;
     case "given":
       return `as ${mention.name} in a recipe`;
     case "action": {

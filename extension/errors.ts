@@ -8,6 +8,7 @@ export type FailureKind = ErrorKind | "connection";
 
 export class DaemonError extends Error {
   override readonly name = "DaemonError";
+  readonly option: string | undefined;
 
   constructor(
     /** Stable identifier such as `checkpoint/truncated`. */
@@ -15,9 +16,11 @@ export class DaemonError extends Error {
     readonly kind: FailureKind,
     /** For people; says what to do. */
     message: string,
-    options?: ErrorOptions,
+    /** `option`: the recipe's option that it is about, such as `seqLen`. */
+    { option, ...options }: ErrorOptions & { readonly option?: string | undefined } = {},
   ) {
     super(message, options);
+    this.option = option;
   }
 }
 
@@ -50,8 +53,8 @@ export function daemonErrorOf(error: unknown): DaemonError {
   if (isDaemonError(error)) return error;
   const message = error instanceof Error ? error.message : String(error);
   const options = { cause: error };
-  const own = codeAndKind(error);
-  if (own) return new DaemonError(own.code, own.kind, message, options);
+  const own = dataOf(error);
+  if (own) return new DaemonError(own.code, own.kind, message, { ...options, option: own.option });
   if (numericCode(error) === ERROR.cancelled) {
     return new DaemonError("daemon/cancelled", "cancelled", message, options);
   }
@@ -63,11 +66,13 @@ const KINDS: readonly string[] = ["usage", "input", "failed", "cancelled"] satis
 const isKind = (kind: unknown): kind is ErrorKind =>
   typeof kind === "string" && KINDS.includes(kind);
 
-/** Of a response's `data`, or of an error thrown in this process. */
-function codeAndKind(error: unknown): { code: string; kind: ErrorKind } | null {
+/** A response's `data`, or the same of an error thrown in this process. */
+function dataOf(error: unknown): ErrorData | null {
   for (const value of [property(error, "data"), error]) {
     const [code, kind] = [property(value, "code"), property(value, "kind")];
-    if (typeof code === "string" && isKind(kind)) return { code, kind };
+    const option = property(value, "option");
+    if (typeof code !== "string" || !isKind(kind)) continue;
+    return typeof option === "string" ? { code, kind, option } : { code, kind };
   }
   return null;
 }

@@ -67,7 +67,7 @@ export function deviceFailed(
 ): DenoiseError {
   return failed(
     "device-failed",
-    text`${device}: ${why}. ${firstAction("resume")}; if it comes back, start anew with fewer or shorter windows, or
+    text`${device}: ${why}. ${firstAction("resume")}; if it fails again, start anew with fewer or shorter windows, or
       with ${option("device", "wasm")}.`,
     cause,
   );

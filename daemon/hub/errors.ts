@@ -22,8 +22,8 @@ export interface Subject {
   readonly hasToken: boolean;
 }
 
-const GIVE_TOKEN = text`give a token that can read it ${action("giveToken")}`;
-const AGAIN = "The same command again goes on where it stopped.";
+const GIVE_TOKEN = text`give a token that can read it, ${action("giveToken")}`;
+const AGAIN = "Begun again, the download goes on from there.";
 const shown = (text: string): string => JSON.stringify(text.slice(0, 200));
 const reasonOf = (cause: unknown): string =>
   cause instanceof Error ? cause.message : String(cause);

@@ -55,8 +55,8 @@ export async function fetchTaskData(
       {
         repository: source.repository,
         revision: REVISION,
-        byHand: text`Without a network: fetch the ${source.split} part of the data set ${source.repository} where there is one
-            and put it into ${folder} as ${source.split}.parquet or ${source.split}.jsonl; or name your own
+        byHand: text`Without a network: fetch the ${source.split} part of the data set ${source.repository} where there is
+            one and put it into ${folder} as ${source.split}.parquet or ${source.split}.jsonl; or name your own
             ${given("tasks.data", "folder")}.`,
         choose: (connection, commit) => chosen(connection, commit, source, folder),
       },

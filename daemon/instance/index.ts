@@ -2,6 +2,7 @@
 export { didNotStart, notAnswering } from "./errors.ts";
 export { findNode, type FindNodeOptions, type NodeFound } from "./findNode.ts";
 export { launchDaemon, type LaunchOptions } from "./launch.ts";
+export { listen, removeSocket, type Listening } from "./listen.ts";
 export { homeAt, openHome, stateFolder, type Home } from "./home.ts";
 export { highestSeat, removeLowerSeats, takeSeat, type Seat, type SeatRecord } from "./seat.ts";
-export { connectTo, newAddress, SOCKET_FOLDER } from "./socket.ts";
+export { connectTo } from "./socket.ts";

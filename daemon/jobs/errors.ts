@@ -21,7 +21,7 @@ export const stillActive = (id: string, state: string): DenoiseError =>
 export const outputInUse = (out: string, id: string): DenoiseError =>
   usage("output-in-use", `Job ${id} writes to ${out} already. Choose another output folder.`);
 
-/** Of the same code as the pipeline's, which says it in the command line's words. */
+/** As the pipeline's, which this process does not load; here the output's own job may be resumed, or none is known. */
 export const unfinishedRun = (work: string): DenoiseError =>
   coded("pipeline", "usage")(
     "unfinished-run",
@@ -46,8 +46,8 @@ export const helperEnded = (detail: string): DenoiseError =>
 export const filesGone = (): DenoiseError =>
   failed(
     "files-gone",
-    "The extension was updated or removed, and with it the files of the daemon that is running. It makes room for the " +
-      "new one behind its running job: reload the window, or try again then.",
+    "The extension was updated or removed, and the files of the daemon that still runs went with it. When its running " +
+      "job is over, the new version's daemon takes its place: try again then.",
   );
 
 /** @param tail the last it printed */

@@ -20,8 +20,9 @@ export interface Weighted {
 /**
  * On the device where the search runs there, else on the host; `disposeColumns` afterwards.
  * @param matrices that read the same input; their rows are taken together
+ * @param of columns of a group
  */
-export async function columnShares(matrices: readonly Weighted[]): Promise<Columns> {
+export async function columnShares(matrices: readonly Weighted[], of: number): Promise<Columns> {
   const total = matrices.reduce((sum, { shape }) => sum + shape[0], 0);
   const columns = matrices[0]?.shape[1] ?? 0;
   const stride = Math.max(1, total / Math.min(ROWS, Math.ceil(SHARES / columns)));
@@ -38,7 +39,7 @@ export async function columnShares(matrices: readonly Weighted[]): Promise<Colum
     );
     return tf.transpose(tf.concat(parts, 0));
   });
-  if (hasRegroupKernel()) return byColumn;
+  if (hasRegroupKernel(of)) return byColumn;
   const shares = await byColumn.data<"float32">();
   const [, rows] = byColumn.shape;
   byColumn.dispose();

@@ -1,5 +1,6 @@
 /**
- * Learning a rotation: phases of Adam in the Lie algebra, each handing the rotation it keeps to the next. The loop reads one number per step, asynchronously, and lets other events run.
+ * Learning a rotation: phases of Adam in the Lie algebra, each handing the rotation it keeps to the next. The loop reads
+ * one number per step, asynchronously, and lets other events run.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { Objective } from "../vocabulary.ts";

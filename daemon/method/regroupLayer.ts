@@ -48,9 +48,9 @@ export async function regroupLayer(
     w: () => foldedMatrix(role, matrices[role], rotation, shape, tf.matMul),
     c: c[INPUT_OF[role]],
   });
-  const stream = ownR1 ? await columnShares(STREAM_READERS.map(weighted)) : null;
-  const heads = await columnShares([weighted("o")]);
-  const neurons = await columnShares([weighted("down")]);
+  const stream = ownR1 ? await columnShares(STREAM_READERS.map(weighted), pattern.of) : null;
+  const heads = await columnShares([weighted("o")], pattern.of);
+  const neurons = await columnShares([weighted("down")], pattern.of);
   tf.dispose(Object.values(c));
 
   /** Takes the columns over. */

@@ -174,8 +174,8 @@ async function createStream(
       const ready = async (from: number, count: number) => {
         const missing = late.filter((it) => it.from < from + count && from < it.from + it.count);
         await Promise.all(missing.map(({ written }) => written));
-        // They were being written when that resolved.
-        if (missing.length > 0) await writing;
+        // A batch counts as written when its write begins, the last that the device did not keep among them.
+        await writing;
       };
       return reader(handle, { shape, kept, durable, ready });
     },
@@ -231,34 +231,5 @@ async function guarded<T>(path: string, shape: StreamShape, work: () => Promise<
     return await work();
   } catch (error) {
     throw outputError(path, streamBytes(shape), error);
-  }
-}
-
-/**
- * Windows of a batch: as many as keep the largest intermediate (FFN hidden state, or the scores of one block of
- * queries) within 8 MiB. A function of the shapes alone, so that a resumed run repeats the same arithmetic.
- */
-export function windowsPerBatch(shape: {
-  seqLen: number;
-  ffn: number;
-  d: number;
-  heads: number;
-}): number {
-  const hidden = shape.seqLen * Math.max(shape.ffn, shape.d);
-  const scores = shape.heads * Math.min(shape.seqLen, 256) * shape.seqLen;
-  return Math.max(1, Math.floor((2 << 20) / Math.max(hidden, scores)));
-}
-
-/** Calls `work` for each batch of windows, with a turn of the event loop between so that a cancel is seen. */
-export async function eachBatch(
-  windows: number,
-  perBatch: number,
-  signal: AbortSignal,
-  work: (from: number, count: number) => Promise<void>,
-): Promise<void> {
-  for (let from = 0; from < windows; from += perBatch) {
-    await new Promise(setImmediate);
-    signal.throwIfAborted();
-    await work(from, Math.min(perBatch, windows - from));
   }
 }

@@ -10,7 +10,8 @@ import {
   type SequenceContext,
 } from "../model/index.ts";
 import { INPUT_KINDS, type InputKind, type LayerShape } from "../vocabulary.ts";
-import { windowsPerBatch, type StreamReader, type StreamWriter } from "./activations.ts";
+import type { StreamReader, StreamWriter } from "./activations.ts";
+import { windowsPerBatch } from "./batches.ts";
 import { roomForLayer } from "./estimate.ts";
 import { eachStreamed, type StreamBatch } from "./streamPasses.ts";
 

@@ -36,15 +36,16 @@ export const badProfile = (file: string, what: Text): DenoiseError =>
 export const noCalibration = (root: string): DenoiseError =>
   usage(
     "no-calibration",
-    text`No calibration text: give one ${given("calibration", "file")} (plain text, JSONL or Parquet, like the data the model was
-      trained on), or put it into ${root} as calibration.txt.`,
+    text`No calibration text: give one ${given("calibration", "file")} (plain text, JSONL or Parquet, like the data
+      the model was trained on), or put it into ${root} as calibration.txt.`,
   );
 
 export const notEnoughDisk = (folder: string, needed: number, free: number): DenoiseError =>
   input(
     "not-enough-disk",
     text`The run needs about ${formatBytes(needed)} on the disk of ${folder}, but only ${formatBytes(free)} are free:
-      ${formatBytes(needed - free)} too little. Choose an ${option("out")} on another disk, or fewer ${option("samples")}.`,
+      ${formatBytes(needed - free)} too little. Choose an ${option("out")} on another disk, or fewer
+      ${option("samples")}.`,
   );
 
 export const notEnoughMemory = (what: string, needed: number, available: number): DenoiseError =>
@@ -57,7 +58,8 @@ export const notEnoughMemory = (what: string, needed: number, available: number)
 export const unfinishedRun = (work: string): DenoiseError =>
   usage(
     "unfinished-run",
-    text`An unfinished run for this output lies in ${work}. ${firstAction("resume")}, or delete that folder to start over.`,
+    text`An unfinished run for this output lies in ${work}. ${firstAction("resume")}, or delete that folder to start
+      over.`,
   );
 
 export const nothingToResume = (work: string): DenoiseError =>
@@ -97,7 +99,8 @@ export const selfTestFailed = (difference: number, tolerance: number): DenoiseEr
   failed(
     "self-test-failed",
     text`Self-test: the logits of the rotated, unpruned model differ from the dense ones by
-      ${difference.toExponential(2)}, more than ${tolerance.toExponential(2)}. No output was written. Try ${option("device", "wasm")}, and please report it.`,
+      ${difference.toExponential(2)}, more than ${tolerance.toExponential(2)}. No output was written.
+      Try ${option("device", "wasm")}, and please report it.`,
   );
 
 export const reopenFailed = (what: string): DenoiseError =>
@@ -115,5 +118,6 @@ export const reportNotBuilt = (file: string): DenoiseError =>
 export const noTaskData = (tasks: readonly string[]): DenoiseError =>
   usage(
     "no-task-data",
-    text`The data of ${tasks.join(", ")} is not named: give the folder that holds it ${given("tasks.data", "folder")}.`,
+    text`The data of ${tasks.join(", ")} is not named: give the folder that holds it,
+      ${given("tasks.data", "folder")}.`,
   );

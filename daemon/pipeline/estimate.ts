@@ -5,7 +5,7 @@
 import { stepFlops } from "../method/index.ts";
 import type { Recipe, RotationScope } from "../report.ts";
 import { matrixShape, ROLES, type LayerShape } from "../vocabulary.ts";
-import { windowsPerBatch } from "./activations.ts";
+import { windowsPerBatch } from "./batches.ts";
 
 export interface RunSize {
   readonly shape: LayerShape;

@@ -17,14 +17,13 @@ import {
   type Model,
 } from "../model/index.ts";
 import {
-  eachBatch,
-  windowsPerBatch,
   writeStream,
   type StreamOptions,
   type StreamReader,
   type StreamShape,
   type StreamWriter,
 } from "./activations.ts";
+import { eachBatch, windowsPerBatch } from "./batches.ts";
 import { propagate } from "./collect.ts";
 import { roomForLayer } from "./estimate.ts";
 import { eachStreamed, type StreamBatch } from "./streamPasses.ts";

@@ -1,5 +1,5 @@
 /** One layer from its learned rotation to its file: fold, prune, pass the stream on, describe, write. */
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { rm } from "node:fs/promises";
 import {
   createLayerProblem,
@@ -81,21 +81,24 @@ export async function finishLayer(
   boundary.basis?.dispose();
   learned.metrics.used(i);
 
-  // Never more than one layer is on its way to the disk.
-  await boundary.settled;
-  const file = await LayerFileWriter.begin(run.work.layer(i));
+  let file: LayerFileWriter | null = null;
+  let pruned: DecoderLayer | null = null;
   let stream: StreamReader | null = null;
   try {
-    const pruned = await pruneLayer(run, i, rotated, boundary.stream, {
+    // Never more than one layer is on its way to the disk.
+    await boundary.settled;
+    const writer = (file = await LayerFileWriter.begin(run.work.layer(i)));
+    pruned = await pruneLayer(run, i, rotated, boundary.stream, {
       note,
       pruned: (role, before, after) => {
         taken.take(role, before, after);
       },
       store: (spec, parts) => {
-        file.store(spec, parts);
+        writer.store(spec, parts);
       },
-      written: () => file.written(),
-    }).finally(() => heatmap.written);
+      written: () => writer.written(),
+    });
+    await heatmap.written;
     const pictures = await taken.finish();
     stream = await passOn(run, i, boundary.stream, pruned);
     const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned);
@@ -114,8 +117,10 @@ export async function finishLayer(
     return { stream, basis, selfTest, settled };
   } catch (error) {
     // Files may still be on their way to the disk, which must not go on behind the run's lock.
-    await file.abort();
-    await stream?.close();
+    await Promise.allSettled([heatmap.written, file?.abort(), stream?.close()]);
+    taken.dispose();
+    disposeLayer(pruned ?? rotated);
+    tf.dispose([denseStream, rotatedStream]);
     throw error;
   }
 }

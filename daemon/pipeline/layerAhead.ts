@@ -1,6 +1,6 @@
 /**
- * The matrices of the next layer, read from the checkpoint while the device is at this one. Only for devices
- * with memory of their own that decode them there: their bytes lie where the device copies from, in arrays that every layer uses again.
+ * The matrices of the next layer, read from the checkpoint while the device is at this one. Only for devices that decode
+ * them in memory of their own: their bytes lie where the device copies from, in arrays that every layer uses again.
  */
 import {
   hasHalfKernels,

@@ -15,7 +15,7 @@ import { openLayerFile, type SelfTestStreams } from "./layerFile.ts";
 import { scopes } from "./recipe.ts";
 import type { Run } from "./run.ts";
 import { learnScope } from "./scopeRotation.ts";
-import { selfTestIds, startSelfTest } from "./selfTest.ts";
+import { disposeStreams, selfTestIds, startSelfTest } from "./selfTest.ts";
 
 export interface LayersResult {
   readonly reports: readonly LayerReport[];
@@ -42,20 +42,26 @@ export async function pruneLayers(
       if (end <= finished) continue;
       const input = boundary.stream ? { stream: boundary.stream, basis: boundary.basis } : null;
       const scope = await learnScope(run, { first, end }, input);
-      for (let i = Math.max(first, finished); i < end; i++) {
-        boundary = await finishLayer(run, i, { first, end }, scope, boundary);
+      try {
+        for (let i = Math.max(first, finished); i < end; i++) {
+          boundary = await finishLayer(run, i, { first, end }, scope, boundary);
+        }
+      } finally {
+        scope.dispose();
       }
-      scope.dispose();
       // What several layers were made from stays until the last of them is on disk.
       if (end - first > 1) await boundary.settled;
       await rm(run.work.rotation(first), { force: true });
     }
     await boundary.settled;
+  } catch (error) {
+    disposeStreams(boundary.selfTest);
+    throw error;
   } finally {
     await boundary.settled.catch(() => undefined);
     await boundary.stream?.close();
+    boundary.basis?.dispose();
   }
-  boundary.basis?.dispose();
   return { ...(await gather(run, layers)), selfTest: boundary.selfTest };
 }
 

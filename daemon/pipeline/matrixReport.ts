@@ -105,9 +105,14 @@ export class PrunedPictures {
   /** What was taken; frees what taking pictures needed. */
   async finish(): Promise<Record<Role, PrunedPicture>> {
     const taken = [...this.#taken].map(async ([role, picture]) => [role, await picture] as const);
+    this.dispose();
+    return Object.fromEntries(await Promise.all(taken)) as Record<Role, PrunedPicture>;
+  }
+
+  /** For a run that was stopped before {@link finish}. */
+  dispose(): void {
     this.#pooling.dispose();
     tf.dispose(Object.values(this.#columns));
-    return Object.fromEntries(await Promise.all(taken)) as Record<Role, PrunedPicture>;
   }
 
   async #picture(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): Promise<PrunedPicture> {

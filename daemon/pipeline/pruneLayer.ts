@@ -18,6 +18,7 @@ import {
 import {
   biasName,
   boundaryName,
+  disposeLayer,
   inputNormName,
   postAttentionNormName,
   storedMatrices,
@@ -103,8 +104,6 @@ export async function pruneLayer(
   stream: StreamReader | null,
   watcher: PruneWatcher,
 ): Promise<DecoderLayer> {
-  const { progress } = run;
-  const storeMatrix = matrixStore(run, index, watcher);
   /** Takes `t` over and gives back what will be stored of it. */
   const store = async <T extends tf.Tensor>(name: string, t: T): Promise<T> => {
     const dtype = run.dtypeOf(name);
@@ -122,7 +121,7 @@ export async function pruneLayer(
     if (!bias || !turnedBiases(run.recipe).includes(role)) continue;
     biases[role] = await store(biasName(index, role), bias);
   }
-  const layer: DecoderLayer = {
+  const layer = {
     matrices,
     biases,
     inputNorm: await store(inputNormName(index), rotated.inputNorm),
@@ -133,6 +132,25 @@ export async function pruneLayer(
       rotated.entry && index > 0 ? await store(boundaryName(index), rotated.entry) : rotated.entry,
   };
 
+  try {
+    await pruneGroups(run, index, layer, stream, watcher);
+  } catch (error) {
+    disposeLayer(layer);
+    throw error;
+  }
+  return layer;
+}
+
+/** @param layer its matrices are replaced by what will be stored, one after the other */
+async function pruneGroups(
+  run: Run,
+  index: number,
+  layer: DecoderLayer & { readonly matrices: Record<Role, tf.Tensor2D> },
+  stream: StreamReader | null,
+  watcher: PruneWatcher,
+): Promise<void> {
+  const { matrices } = layer;
+  const storeMatrix = matrixStore(run, index, watcher);
   for (const [g, group] of PRUNE_GROUPS.entries()) {
     const kind = INPUT_OF[group[0] ?? "q"];
     const passes = {
@@ -142,7 +160,7 @@ export async function pruneLayer(
       signal: run.signal,
       attentionStays: kind !== "qkv",
       onProgress: (share: number) => {
-        progress.at((g + share * 0.9) / PRUNE_GROUPS.length);
+        run.progress.at((g + share * 0.9) / PRUNE_GROUPS.length);
       },
     };
     const hessian = stream ? (await collectHessians(stream, [kind], passes))[kind] : null;
@@ -165,7 +183,6 @@ export async function pruneLayer(
       if (!hasOwnMemory()) await watcher.written();
     }
   }
-  return layer;
 }
 
 /** Stores matrices as the checkpoint lays them out: roles that share a tensor one below the other. */

@@ -24,6 +24,7 @@ export interface Layers {
   /** @param neurons order of the FFN neurons so far; null for that of the checkpoint */
   load(index: number, neurons: Int32Array | null): Promise<LayerProblem>;
   release(problem: LayerProblem, index: number): void;
+  /** Frees all, also what a run that was stopped has not released. */
   dispose(): void;
 }
 
@@ -65,7 +66,7 @@ export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore
       if (held.get(index) !== problem) free(problem);
     },
     dispose() {
-      held.forEach(free);
+      for (const problem of [...owned.keys()]) free(problem);
     },
   };
 }

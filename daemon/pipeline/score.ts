@@ -20,7 +20,8 @@ import {
   type ModelConfig,
   type SequenceContext,
 } from "../model/index.ts";
-import { eachBatch, writeStream, type StreamReader, type StreamWriter } from "./activations.ts";
+import { writeStream, type StreamReader, type StreamWriter } from "./activations.ts";
+import { eachBatch } from "./batches.ts";
 import { createFiniteCheck } from "./collect.ts";
 import { planBatches, uniqueSequences, type Batch, type Continuation } from "./scoreBatches.ts";
 

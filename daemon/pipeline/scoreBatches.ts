@@ -1,5 +1,5 @@
 /** Which sequences the model reads together when continuations are scored. */
-import { windowsPerBatch } from "./activations.ts";
+import { windowsPerBatch } from "./batches.ts";
 
 /** One request: how likely are `targets` after what is read before them? */
 export interface Continuation {

@@ -4,7 +4,8 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { gpuCount, hostArray, onGpu, uploaded, type HostArray } from "../backend/index.ts";
-import { eachBatch, type StreamReader } from "./activations.ts";
+import type { StreamReader } from "./activations.ts";
+import { eachBatch } from "./batches.ts";
 
 export interface StreamPass {
   readonly perBatch: number;

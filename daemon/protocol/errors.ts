@@ -30,7 +30,7 @@ export interface ErrorData {
   /** Stable identifier such as `checkpoint/truncated`; match on this, show the message. */
   readonly code: string;
   readonly kind: ErrorKind;
-  /** The recipe's option that it is about, such as `seqLen`, where it is about one. */
+  /** The place in a recipe that it is about, such as `seqLen` or `evaluation.text`, where it is about one. */
   readonly option?: string;
 }
 

@@ -68,6 +68,7 @@ export const READ_RECIPE = requestType<RecipeSource, { readonly recipe: RecipeFi
 
 /**
  * Dry run: the plan of a recipe from headers alone, with the time measured on its device. Fails as the run would
- * before its work, but for what disk and memory are short of: that is told as `shortages`. Takes about a second the first time, less while the form is open.
+ * before its work, but for what disk and memory are short of: that is told as `shortages`. Takes about a second the
+ * first time, less while the form is open.
  */
 export const PLAN = requestType<RecipeSource & WorkDone, Plan>("recipe/plan");

@@ -1,4 +1,5 @@
 import { coded, type DenoiseError } from "../errors.ts";
+import { key, text } from "../wording.ts";
 
 const input = coded("recipe", "input");
 const usage = coded("recipe", "usage");
@@ -20,12 +21,13 @@ export const notJson = (file: string, cause: unknown): DenoiseError =>
     cause,
   );
 
-/** @param path of the option, e.g. `evaluation.text` */
+/** @param path of the option, e.g. `evaluation.text`; empty for the recipe as a whole */
 export const badOption = (where: string, path: string, what: string): DenoiseError =>
-  usage("bad-option", `${where}: ${path === "" ? "" : `${path}: `}${what}.`);
+  usage("bad-option", path === "" ? `${where}: ${what}.` : text`${where}: ${key(path)}: ${what}.`);
 
 export const relativePath = (option: string, path: string): DenoiseError =>
   usage(
     "relative-path",
-    `${option}: ${JSON.stringify(path)} is relative, and there is no folder to take it from. Give an absolute path.`,
+    text`${key(option)}: ${JSON.stringify(path)} is relative, and there is no folder to take it from. Give an absolute
+      path.`,
   );

@@ -22,7 +22,7 @@ export const dataMissing = (task: string, place: string, expected: string) =>
 export const dataAmbiguous = (task: string, files: readonly string[]) =>
   input(
     "data-ambiguous",
-    text`Several files may be the data of ${task}: ${files.join(", ")}. Name the one that is meant
+    text`Several files may be the data of ${task}: ${files.join(", ")}. Name the one that is meant,
       ${given("tasks.data", "file")}.`,
   );
 

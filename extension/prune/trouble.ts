@@ -28,27 +28,26 @@ const OWN_WORDS: Readonly<
   "jobs/output-in-use": { field: "out" },
 };
 
-export function troubleOf({ code, message }: Pick<DaemonError, "code" | "message">): Trouble {
+/** @param error `option` by its path in a recipe, where it is about one */
+export function troubleOf(
+  error: Pick<DaemonError, "code" | "message"> & { readonly option?: string | undefined },
+): Trouble {
+  const { code, message, option = "" } = error;
   const own = OWN_WORDS[code];
   if (own) return { message: own.message ?? message, field: own.field };
-  if (code === "recipe/bad-option") return ofOption(message);
-  return { message, field: fieldOf(code, message) };
+  const field = OPTION_FIELD[option.split(".")[0] ?? ""] ?? fieldOf(code);
+  // `recipe: sparsity: Give …`, which under the field of the option is the sentence alone.
+  const named = `recipe: ${option}: `;
+  const alone = field !== null && message.startsWith(named);
+  return { message: alone ? message.slice(named.length) : message, field };
 }
 
-/** `recipe: sparsity: Give …`, which under the field of the option is the sentence alone. */
-function ofOption(message: string): Trouble {
-  const [, option = "", sentence = message] = /^recipe: (\w+): (.*)$/s.exec(message) ?? [];
-  const field = OPTION_FIELD[option] ?? null;
-  return { message: field === null ? message : sentence, field };
-}
-
-function fieldOf(code: string, message: string): Field | null {
+function fieldOf(code: string): Field | null {
   if (code.startsWith("method/pattern-")) return "sparsity";
   if (code.startsWith("checkpoint/output-")) return "out";
   if (code.startsWith("backend/") || code === "pipeline/not-enough-memory") return "device";
   if (code.startsWith("text/") && !code.startsWith("text/tokenizer-")) return "calibration";
-  const option = /^([a-zA-Z]+):/.exec(message)?.[1];
-  return OPTION_FIELD[option ?? ""] ?? null;
+  return null;
 }
 
 const OPTION_FIELD: Readonly<Record<string, Field>> = {
@@ -57,5 +56,5 @@ const OPTION_FIELD: Readonly<Record<string, Field>> = {
   calibration: "calibration",
   out: "out",
   device: "device",
-  text: "evaluation",
+  evaluation: "evaluation",
 };

@@ -158,7 +158,7 @@ describe("prune", () => {
         prune        Wanda, 2:4 (keeps 2 of every 4)
         rotation     one a layer, 4 steps on pruned mass, learning rate 0.1
         calibration  8 windows of 64 tokens, random (seed 3)
-        memory       1.5 MB for the computation, 250 MB in all
+        memory       1.5 MB for the computation, 250 MB beside it
         disk         1.24 MB for the output, 9.7 MB while it runs (78 GB free)
         time         about 1 min 40 s
 

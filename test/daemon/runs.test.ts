@@ -256,7 +256,7 @@ describe.skipIf(!reportBuilt)(
       await expect(client.ask(PRUNE, bad)).rejects.toMatchObject({
         code: ERROR.usage,
         message: expect.stringMatching(/^recipe: sparsity: Give N:M/) as string,
-        data: { code: "recipe/bad-option", kind: "usage" },
+        data: { code: "recipe/bad-option", kind: "usage", option: "sparsity" },
       });
     });
   },

@@ -78,9 +78,9 @@ describe("one text, two wordings", () => {
     ],
     [
       backend.deviceFailed("cuda", "lost"),
-      "cuda: lost. Run the same command with --resume; if it comes back, start anew with fewer or shorter windows, or " +
+      "cuda: lost. Run the same command with --resume; if it fails again, start anew with fewer or shorter windows, or " +
         "with --device wasm.",
-      "cuda: lost. Resume the run; if it comes back, start anew with fewer or shorter windows, or with device “wasm”.",
+      "cuda: lost. Resume the run; if it fails again, start anew with fewer or shorter windows, or with device “wasm”.",
     ],
   ] as const)("%s", (error, terminal, editor) => {
     expect(error.message).toMatch(terminal);

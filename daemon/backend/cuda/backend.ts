@@ -105,7 +105,10 @@ export class CudaTensorBackend
   }
 
   async uploaded(): Promise<void> {
-    await Promise.all(this.gpus.map((gpu) => gpu.transfers.uploaded()));
+    const left = this.gpus.map((gpu) => gpu.transfers.uploaded());
+    // Where one failed, the others may still be copying from what is given back then.
+    await Promise.allSettled(left);
+    await Promise.all(left);
   }
 
   keepWhileRoom(dataId: tf.DataId, leave: number, giveUp: () => void): (() => void) | undefined {

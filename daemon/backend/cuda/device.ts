@@ -95,7 +95,7 @@ export class CudaDevice implements CudaRuntime {
     this.modules = new Modules(driver, compiler, architectureOf(this.gpu), cache);
     const { modules, pool } = this;
     const check = options.checkLaunches;
-    this.launcher = new Launcher({ driver, native, modules, stream, failure, check });
+    this.launcher = new Launcher({ driver, native, modules, stream, failure, pool, check });
     this.transfers = new Transfers({ driver, native, streams, pool, failure });
     this.multiplier = new Multiplier({ cublas, stream, failure, enter, pool, runtime: this });
   }

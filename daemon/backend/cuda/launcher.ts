@@ -1,8 +1,10 @@
 /** Kernels on their way to the compute stream. */
+import { besidePool } from "./besidePool.ts";
 import type { Failure } from "./failure.ts";
 import type { Driver, Handle, Native } from "./ffi/index.ts";
 import type { Modules } from "./modules.ts";
 import { Parameters } from "./parameters.ts";
+import type { DevicePool } from "./pool.ts";
 import type { Launch } from "./runtime.ts";
 
 export interface LauncherParts {
@@ -11,6 +13,7 @@ export interface LauncherParts {
   readonly modules: Modules;
   readonly stream: Handle;
   readonly failure: Failure;
+  readonly pool: Pick<DevicePool, "trim" | "kept">;
   /** Waits after each launch, so that a failing kernel is named. Slow. */
   readonly check: boolean;
 }
@@ -25,10 +28,10 @@ export class Launcher {
   launch({ program, entry, grid, block, sharedBytes = 0, args }: Launch): void {
     // The driver takes a launch without blocks for a mistake; of an empty tensor there is nothing to compute.
     if (grid.includes(0)) return;
-    const { driver, failure, modules, stream, check } = this.of;
+    const { driver, failure, modules, pool, stream, check } = this.of;
     failure.guarded(
       () => {
-        const kernel = modules.kernel(program, entry);
+        const kernel = besidePool(pool, () => modules.kernel(program, entry));
         if (sharedBytes > kernel.allowedSharedBytes) {
           driver.allowSharedBytes(kernel.handle, sharedBytes);
           kernel.allowedSharedBytes = sharedBytes;
@@ -39,7 +42,9 @@ export class Launcher {
           block: [block[0], block[1] ?? 1, block[2] ?? 1],
           sharedBytes,
         } as const;
-        driver.launch(kernel.handle, shape, stream, this.parameters.extra);
+        besidePool(pool, () => {
+          driver.launch(kernel.handle, shape, stream, this.parameters.extra);
+        });
         if (check) driver.synchronise(stream);
       },
       () => `${program.name}: ${entry} [${grid.join()}] × [${block.join()}]`,

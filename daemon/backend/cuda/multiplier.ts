@@ -1,4 +1,5 @@
 /** Matrix products on one GPU: the precision that counts, operands rounded for it, the layout that is fast, cuBLAS. */
+import { besidePool } from "./besidePool.ts";
 import convert from "./convert.cu";
 import type { Failure } from "./failure.ts";
 import type { Cublas, Handle } from "./ffi/index.ts";
@@ -28,7 +29,7 @@ export interface MultiplierParts {
   readonly failure: Failure;
   /** Makes the GPU's context the current one: cuBLAS computes on that. */
   readonly enter: () => void;
-  readonly pool: Pick<DevicePool, "allocate">;
+  readonly pool: Pick<DevicePool, "allocate" | "trim" | "kept">;
   readonly runtime: Pick<CudaRuntime, "gpu" | "precision" | "allocate" | "free" | "launch">;
 }
 
@@ -112,11 +113,13 @@ export class Multiplier {
   }
 
   private multiply(product: Gemm, precision: Precision, stored: Storage): void {
-    const { cublas, enter, failure } = this.of;
+    const { cublas, enter, failure, pool } = this.of;
     failure.guarded(
       () => {
-        enter();
-        cublas.multiply(this.blas, columnProduct(product, precision, stored));
+        besidePool(pool, () => {
+          enter();
+          cublas.multiply(this.blas, columnProduct(product, precision, stored));
+        });
       },
       () =>
         `product [${product.m}, ${product.k}] × [${product.k}, ${product.n}] × ${product.batch ?? 1}`,

@@ -1,14 +1,17 @@
 /** GPUs that reach each other's memory: how, and how fast at least. */
 import { LINK, StatusError, type Driver, type Handle } from "./ffi/index.ts";
 
-/** `nvlink`: also with atomics, as NVIDIA's own links do; `direct`: over PCIe; `staged`: copies go through the host. */
-export type Link = "nvlink" | "direct" | "staged";
+/**
+ * `nvlink`: directly, also with atomics, as only NVIDIA's own links do; `staged`: copies go through the host. Over PCIe
+ * too: where an IOMMU translates addresses, the machine drops direct copies there, and the driver calls them a success.
+ */
+export type Link = "nvlink" | "staged";
 
 /**
- * Bytes a second in one direction that the slowest of a kind carry: the bridge of two cards, PCIe 4.0 of 8 lanes, the
- * same twice. Others carry several times as much.
+ * Bytes a second in one direction that the slowest of a kind carry: the bridge of two cards, PCIe 4.0 of 8 lanes twice.
+ * Others carry several times as much.
  */
-const RATES: Readonly<Record<Link, number>> = { nvlink: 50e9, direct: 12e9, staged: 6e9 };
+const RATES: Readonly<Record<Link, number>> = { nvlink: 50e9, staged: 6e9 };
 
 export const rateOf = (link: Link): number => RATES[link];
 
@@ -24,11 +27,11 @@ export function connect(to: Peer, from: Peer): Link {
   const has = (attribute: (typeof LINK)[keyof typeof LINK]): boolean =>
     to.driver.linkAttribute(attribute, to.device, from.device) !== 0;
   try {
-    if (!has(LINK.access)) return "staged";
+    if (!has(LINK.access) || !has(LINK.atomics)) return "staged";
     to.driver.reach(from.context);
     // Memory of a pool does not follow what contexts may.
     from.driver.sharePool(from.driver.defaultPool(from.device), to.device);
-    return has(LINK.atomics) ? "nvlink" : "direct";
+    return "nvlink";
   } catch (error) {
     // Virtual machines promise it and refuse: then as if it were not there.
     if (!(error instanceof StatusError)) throw error;

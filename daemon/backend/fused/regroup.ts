@@ -6,8 +6,11 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { hasKernel, runFused } from "./dispatch.ts";
 
-/** Whether {@link regroupedThere} can be called. */
-export const hasRegroupKernel = (): boolean => hasKernel("regroup");
+/** One thread has a whole group at hand: of wider ones a device would need gigabytes for that, and seconds a round. */
+const WIDEST = 32;
+
+/** Whether {@link regroupedThere} can be called for groups of so many columns. */
+export const hasRegroupKernel = (of: number): boolean => of <= WIDEST && hasKernel("regroup");
 
 export interface RegroupSearch {
   /** Of N and M; M divides the columns. */

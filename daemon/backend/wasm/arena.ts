@@ -97,12 +97,13 @@ export class Arena {
       const index = blocks.findIndex(({ at, free }) => at === address && !free);
       const block = blocks[index];
       if (!block) continue;
+      const freed = block.size;
       block.free = true;
-      this.#inUse -= block.size;
+      this.#inUse -= freed;
       this.#join(blocks, index);
       this.#join(blocks, index - 1);
       if (blocks.length === 1 && block.size > REGION_BYTES) this.#giveBack(place, region);
-      this.#relax(block.size);
+      this.#relax(freed);
       return true;
     }
     return false;

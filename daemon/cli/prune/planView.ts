@@ -22,7 +22,7 @@ export function planSummary(plan: Plan, style: Style, columns: number): string[]
     ...(recipe.method === "magnitude" ? [] : [["calibration", calibrationText(recipe)] as const]),
     [
       "memory",
-      `${formatBytes(plan.deviceMemory)} for the computation, ${formatBytes(plan.hostMemory)} in all`,
+      `${formatBytes(plan.deviceMemory)} for the computation, ${formatBytes(plan.hostMemory)} beside it`,
     ],
     [
       "disk",

@@ -324,6 +324,16 @@ describe.skipIf(emulation === undefined)("what only the emulated GPU can show", 
     expect(same(await again.data(), counted(1_000_000))).toBe(true);
   });
 
+  test.each(["cuModuleLoadData", "cuLaunchKernel"])(
+    "work goes on when %s finds no memory at first",
+    async (call) => {
+      await open();
+      const x = tf.tensor1d(counted(10));
+      emulation?.failNext(call, 2);
+      expect(await tf.square(x).data()).toEqual(counted(10).map((value) => value ** 2));
+    },
+  );
+
   test("without page-locked memory host arrays are plain ones, and work goes on", async () => {
     await open();
     emulation?.failNext("cuMemAllocHost_v2", 2);

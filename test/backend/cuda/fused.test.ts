@@ -842,7 +842,7 @@ function decoderTests(): void {
     const [tokens, columns] = [tf.zeros<tf.Rank.R2>([0, 8]), tf.zeros<tf.Rank.R2>([3, 0])];
     const results = [
       ...[tokens, columns].map((x) => rmsNorm(x, tf.ones([x.shape[1]]), 1e-6)),
-      ...[tokens, columns].map((x) => swiglu(x, x)),
+      ...[tokens, columns].map((x) => swiglu(x.clone(), x)),
       columnDots(tf.zeros([2, 3, 0]), tf.zeros([2, 3, 0])),
       targetLikelihood(tokens, new Int32Array(0)).logSums,
     ];

@@ -52,6 +52,7 @@ const device = {
     upload: ({ byteLength }: Uint8Array): DeviceMemory => device.allocate(byteLength),
   },
   toBf16: (_source: number, elements: number): DeviceMemory => device.allocate(2 * elements),
+  finish: (): void => undefined,
   dispose: (): void => undefined,
   launch: (): void => undefined,
   gemm: (): void => undefined,

@@ -93,7 +93,7 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
   test("columns of heads are the host's", async () => {
     const w = tf.randomNormal<tf.Rank.R2>([6, 16], 0, 1, "float32", 5);
     const c = tf.range(1, 17);
-    const shares = await columnShares([{ shape: w.shape, w: () => w, c }]);
+    const shares = await columnShares([{ shape: w.shape, w: () => w, c }], 4);
     if (!(shares instanceof tf.Tensor)) throw new Error("the columns are not on the device");
     const host = { shares: await shares.data<"float32">(), rows: 6, columns: 16 };
     const stacked = stackedColumns(shares, [4, 12], 4);
@@ -102,6 +102,18 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
     expect(stacked.shape).toEqual([4, 12]);
     expect({ shares: await stacked.data(), rows: 12, columns: 4 }).toEqual(wanted);
     tf.dispose([w, c, shares, stacked]);
+  });
+
+  test("columns of very wide groups come to the host, which has the memory that they take", async () => {
+    const w = tf.randomNormal<tf.Rank.R2>([6, 128], 0, 1, "float32", 5);
+    const c = tf.ones<tf.Rank.R1>([128]);
+    const weighted = { shape: w.shape, w: () => w, c };
+    const wide = await columnShares([weighted], 64);
+    if (wide instanceof tf.Tensor) throw new Error("the columns are on the device");
+    const there = await columnShares([weighted], 32);
+    if (!(there instanceof tf.Tensor)) throw new Error("the columns are not on the device");
+    expect({ shares: await there.data(), rows: 6, columns: 128 }).toEqual(wide);
+    tf.dispose([w, c, there]);
   });
 
   test("a whole layer: the same every time, nothing left behind, less deleted", async () => {
