@@ -7,7 +7,7 @@ import { Attempt } from "./attempt.ts";
 import type { Helper } from "./helper.ts";
 import type { Job } from "./job.ts";
 import type { Work } from "./messages.ts";
-import { clash, Slots } from "./slots.ts";
+import { mayStart, Slots, type Slot } from "./slots.ts";
 
 export class Queue {
   readonly #attempts = new Map<Job, Attempt>();
@@ -44,7 +44,11 @@ export class Queue {
   async cancel(job: Job): Promise<void> {
     const attempt = this.#attempts.get(job);
     if (attempt) await attempt.cancel();
-    else job.cancel();
+    else {
+      job.cancel();
+      // Others may have waited behind it.
+      this.schedule();
+    }
   }
 
   /** What `auto` takes may be another device from now on. */
@@ -70,21 +74,24 @@ export class Queue {
   async #fillSlots(): Promise<void> {
     // An update of the extension has deleted it: another daemon will go on with the queue.
     if (!existsSync(this.workerEntry)) return;
-    for (const job of this.jobs.values()) {
-      if (job.info.state !== "queued" || this.#attempts.has(job) || this.#closed) continue;
-      if (await this.#isFree(job)) this.#run(job);
+    const running = [...this.#attempts.keys()];
+    const queued = [...this.jobs.values()].filter(
+      (job) => job.info.state === "queued" && !this.#attempts.has(job),
+    );
+    const may = mayStart(
+      await this.#slotsOf(running, queued),
+      await this.#slotsOf(queued, running),
+    );
+    for (const [at, job] of queued.entries()) {
+      // It may have been cancelled meanwhile.
+      if (may[at] === true && job.info.state === "queued" && !this.#closed) this.#run(job);
     }
   }
 
-  async #isFree(job: Job): Promise<boolean> {
-    // Looking for devices takes a second: not where there is nothing to compare with.
-    if (this.#attempts.size === 0) return true;
-    const mine = await this.#slots.of(job.info.request);
-    for (const other of this.#attempts.keys()) {
-      if (clash(await this.#slots.of(other.info.request), mine)) return false;
-    }
-    // It may have been cancelled meanwhile.
-    return job.info.state === "queued" && !this.#closed;
+  /** Looking for devices takes a second: not where there is nothing to compare with. */
+  async #slotsOf(jobs: readonly Job[], others: readonly Job[]): Promise<Slot[]> {
+    if (jobs.length + others.length === 1) return jobs.map(() => "gpu");
+    return Promise.all(jobs.map((job) => this.#slots.of(job.info.request)));
   }
 
   #run(job: Job): void {

@@ -11,6 +11,21 @@ export function clash(a: Slot, b: Slot): boolean {
   return a === "gpu" || b === "gpu" || a.some((gpu) => b.includes(gpu));
 }
 
+/**
+ * Which of the queued may start beside those that run: who clashes with one that came before it waits too, so that
+ * nobody is overtaken for ever.
+ *
+ * @param queued in the order they came
+ */
+export function mayStart(running: readonly Slot[], queued: readonly Slot[]): boolean[] {
+  const before = [...running];
+  return queued.map((slot) => {
+    const free = !before.some((other) => clash(other, slot));
+    before.push(slot);
+    return free;
+  });
+}
+
 const never = new AbortController().signal;
 
 export class Slots {

@@ -7,7 +7,6 @@ import { foundPath } from "../runFiles.ts";
 import { ROLES, type LayerShape, type Role } from "../vocabulary.ts";
 import { readBlock, type Block } from "./block.ts";
 import { badHeatmap } from "./errors.ts";
-
 import type { OpenCheckpoints } from "./openCheckpoints.ts";
 
 export interface HeatmapLayer {

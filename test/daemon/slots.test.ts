@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { DeviceRequest } from "../../daemon/backend/index.ts";
 import type { Helper } from "../../daemon/jobs/index.ts";
-import { clash, Slots } from "../../daemon/jobs/slots.ts";
+import { clash, mayStart, Slots } from "../../daemon/jobs/slots.ts";
 import type { JobRequest } from "../../daemon/protocol.ts";
 
 const request = (device?: DeviceRequest): JobRequest => ({
@@ -43,6 +43,13 @@ test("one job on each GPU, one on the processor, and a GPU that is not named may
     ".xxxxx", // cuda
     ".xxxxx", // webgpu
   ]);
+});
+
+test("jobs start side by side where they can, and none overtakes one that it would keep waiting", () => {
+  expect(mayStart([], ["gpu", "gpu", "cpu"])).toEqual([true, false, true]);
+  expect(mayStart([[0]], [[1], [0], [0, 1]])).toEqual([true, false, false]);
+  expect(mayStart([[0]], ["gpu", [1], "cpu"])).toEqual([false, false, true]);
+  expect(mayStart([], [[0, 1], [1], [2], "gpu", [3]])).toEqual([true, false, true, false, false]);
 });
 
 test("what auto takes is looked up once, until devices may have changed", async () => {

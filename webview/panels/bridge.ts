@@ -125,6 +125,8 @@ export class Bridge {
     } else if (message.type === "answer") {
       this.#answer(message.id, message.result);
     } else {
+      // Whatever happens may make them old.
+      this.#ahead.clear();
       if (message.type === "show") {
         this.#source = message.source;
         for (const { method, params, result } of message.ahead ?? []) {
