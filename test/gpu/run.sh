@@ -85,7 +85,7 @@ for name in "${wanted[@]}"; do
     sanitizer) part sanitizer 120 bash -c sanitizer ;;
     step) part step 60 bash -c 'bench step:$shape' ;;
     peer) part peer 60 bash -c peer ;;
-    layer8b) part layer8b 120 bash -c 'bench layer:$shape' ;;
+    layer8b) part layer8b 150 bash -c 'bench layer:$shape' ;;
     layer70b) part layer70b 180 bash -c 'bench layer:$large' ;;
     *) echo "no part $name" ;;
   esac

@@ -8,27 +8,13 @@ import { curveLayers } from "../../webview/panels/run/curveLayers.ts";
 import { offersFor } from "../../webview/panels/run/offers.ts";
 import { progressFacts, whereabouts } from "../../webview/panels/run/words.ts";
 import { runReport } from "./fixture.ts";
+import { jobView as job } from "./jobView.ts";
 
 const run = runOfReport(runReport({ layers: 3 }));
 const empty: RunView = { ...run, layers: [], perplexity: [], fallbacks: [], steps: [] };
 const step = (number: number, layers: readonly [number, number] = [0, 0]): RunUpdate => ({
   type: "step",
   point: { layers, step: number, steps: 40, objective: "entropy", loss: 10 - number },
-});
-const job = (more: Partial<JobView> = {}): JobView => ({
-  id: "j",
-  revision: 5,
-  state: "running",
-  startedAt: "2026-01-01T10:00:00Z",
-  endedAt: null,
-  attempt: 1,
-  resumable: false,
-  device: null,
-  progress: null,
-  error: null,
-  output: null,
-  evaluation: null,
-  ...more,
 });
 
 describe("updates", () => {

@@ -10,10 +10,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DaemonError } from "../../extension/errors.ts";
 import { runOfReport } from "../../extension/panels/convert.ts";
 import type { Answers } from "../../extension/panels/session.ts";
-import type { JobView, MethodName, RunView } from "../../webview/messages.ts";
+import type { MethodName, RunView } from "../../webview/messages.ts";
 import { launch } from "./browser.ts";
 import { buildPages } from "./built.ts";
 import { runReport } from "./fixture.ts";
+import { jobView } from "./jobView.ts";
 import { openPanel, type Panel } from "./panel.ts";
 import { THEMES } from "./themes.ts";
 
@@ -22,20 +23,7 @@ const launched = await launch();
 const missing = launched.browser === undefined ? `, skipped: ${launched.reason}` : "";
 const source = { job: "20261127T120000000-0000" };
 
-const job: JobView = {
-  id: source.job,
-  revision: 1,
-  state: "queued",
-  startedAt: null,
-  endedAt: null,
-  attempt: 1,
-  resumable: false,
-  device: null,
-  progress: null,
-  error: null,
-  output: null,
-  evaluation: null,
-};
+const job = jobView({ id: source.job, state: "queued", startedAt: null });
 const report = runReport({ layers: 3 });
 const whole: RunView = { ...runOfReport(report), job: { ...job, state: "done" } };
 const queued: RunView = { ...whole, layers: [], perplexity: [], fallbacks: [], job };

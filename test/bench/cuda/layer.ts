@@ -13,7 +13,7 @@ import { peakGpuBytes } from "./step.ts";
 const RUNS: Readonly<
   Record<ShapeName, { samples: number; seqLen: number; steps: number; layers: number; of: number }>
 > = {
-  "8b": { samples: 128, seqLen: 2048, steps: 200, layers: 2, of: 32 },
+  "8b": { samples: 128, seqLen: 2048, steps: 200, layers: 3, of: 32 },
   "70b": { samples: 128, seqLen: 2048, steps: 200, layers: 1, of: 80 },
   tiny: { samples: 4, seqLen: 64, steps: 3, layers: 2, of: 32 },
 };
