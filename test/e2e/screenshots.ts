@@ -51,10 +51,19 @@ async function pictureViews(): Promise<void> {
     await each(workbench, "run");
 
     const views: readonly (readonly [name: string, open: () => Promise<void>])[] = [
-      ["layer-map", () => workbench.command("DenoiseRotator: Open Heatmaps")],
+      [
+        "layer-map",
+        async () => {
+          await workbench.command("DenoiseRotator: Open Heatmaps");
+          const frame = await workbench.frameWith('[data-cell="2/o"]');
+          await frame.locator('[data-cell="2/o"]').click();
+          await workbench.frameWith(".dr-plots canvas");
+        },
+      ],
       [
         "matrix",
         async () => {
+          await workbench.closeEditors();
           await workbench.expand(workbench.item(/tiny-llama · sparsegpt 2:4, Done/));
           await workbench.item(/^Layer 2,/).click();
           await workbench.frameWith(".dr-plots canvas");
