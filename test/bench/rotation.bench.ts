@@ -68,7 +68,14 @@ for (const d of [512, 1024]) {
     down: hessian(shape.ffn),
   };
   for (const method of PRUNE_METHODS) {
-    const { metric } = await buildMetric(method, hessians, shape, 0.01);
+    // Taken over by each metric.
+    const own: Hessians = {
+      qkv: hessians.qkv.clone(),
+      o: hessians.o.clone(),
+      mlp: hessians.mlp.clone(),
+      down: hessians.down.clone(),
+    };
+    const { metric } = await buildMetric(method, own, shape, 0.01);
     for (const pattern of [
       { kind: "nm", keep: 2, of: 4 },
       { kind: "unstructured", share: 0.5 },
