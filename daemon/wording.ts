@@ -91,8 +91,11 @@ export const inWords = (text: Text, words: Words): string =>
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-const flagOf = (name: OptionName): string =>
-  name === "tasks.data" ? "--task-data" : `--${name.replaceAll(/(?=[A-Z])/g, "-").toLowerCase()}`;
+/** `maxShardSize` → `--max-shard-size` */
+export const asFlag = (name: string): string =>
+  `--${name.replaceAll(/(?=[A-Z])/g, "-").toLowerCase()}`;
+
+const flagOf = (name: OptionName): string => asFlag(name === "tasks.data" ? "taskData" : name);
 
 /** For a person at the command line. */
 export const terminalWords: Words = (mention) => {

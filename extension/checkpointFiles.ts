@@ -31,5 +31,9 @@ export const namesIn = (folder: string): Promise<string[]> =>
 export const hasWeights = async (folder: string): Promise<boolean> =>
   (await namesIn(folder)).some(isWeights);
 
-export const hasConfig = async (folder: string): Promise<boolean> =>
-  (await namesIn(folder)).includes("config.json");
+/** Those that hold a `config.json`, each once. */
+export async function withConfig(folders: readonly string[]): Promise<string[]> {
+  const all = [...new Set(folders)];
+  const names = await Promise.all(all.map(namesIn));
+  return all.filter((_, i) => names[i]?.includes("config.json"));
+}

@@ -1,6 +1,7 @@
 /** What the argument parser found, taken out by name and checked: strings, lists and flags. */
 import type { DeviceRequest } from "../backend/index.ts";
 import { DEVICE_CHOICES, isDeviceChoice } from "../vocabulary.ts";
+import { asFlag } from "../wording.ts";
 import { needsOption } from "./errors.ts";
 import { oneOf, type Parse } from "./values.ts";
 
@@ -15,7 +16,7 @@ export const device: Parse<DeviceRequest> = (flag, text) =>
 
 export function refuseWithout(needed: string, raw: RawOptions, names: readonly string[]): void {
   for (const name of names) {
-    if (raw[name] !== undefined) throw needsOption(flagOf(name), needed);
+    if (raw[name] !== undefined) throw needsOption(asFlag(name), needed);
   }
 }
 
@@ -33,12 +34,8 @@ export function texts(raw: RawOptions, name: string): readonly string[] | undefi
 
 export function value<T>(raw: RawOptions, name: string, parse: Parse<T>): T | undefined {
   const found = text(raw, name);
-  return found === undefined ? undefined : parse(flagOf(name), found);
+  return found === undefined ? undefined : parse(asFlag(name), found);
 }
-
-/** `maxShardSize` → `--max-shard-size` */
-const flagOf = (name: string): string =>
-  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 /** Without the entries that are undefined, so that defaults further down are not overwritten by them. */
 export function present<T extends Readonly<Record<string, unknown>>>(options: T): Present<T> {

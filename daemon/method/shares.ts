@@ -35,10 +35,19 @@ export const columnsCost = (method: PruneMethod, d: number): number =>
  * @param costs of the terms
  * @param first what the first GPU has to do besides
  */
-export function balanced(costs: readonly number[], gpus: number, first: number): number[] {
+export const balanced = (costs: readonly number[], gpus: number, first: number): number[] =>
+  division(costs, gpus, first).places;
+
+interface Division {
+  /** Cost of the largest share. */
+  readonly largest: number;
+  readonly places: number[];
+}
+
+function division(costs: readonly number[], gpus: number, first: number): Division {
   const loads = Array.from({ length: gpus }, (_, gpu) => (gpu === 0 ? first : 0));
   const places: number[] = [];
-  let best = { largest: Infinity, places: costs.map(() => 0) };
+  let best: Division = { largest: Infinity, places: costs.map(() => 0) };
   const place = (term: number): void => {
     const largest = Math.max(...loads);
     if (largest >= best.largest) return;
@@ -58,7 +67,7 @@ export function balanced(costs: readonly number[], gpus: number, first: number):
     });
   };
   place(0);
-  return best.places;
+  return best;
 }
 
 /** How many of the GPUs at hand should share a layer's rotation. 1 where that is fastest. */
@@ -80,12 +89,9 @@ export function gpusWorthSharing(
   });
   const first = columnsCost(method, d);
   const seconds = (count: number): number => {
-    const loads = Array.from({ length: count }, (_, gpu) => (gpu === 0 ? first : 0));
-    balanced(costs, count, first).forEach((gpu, term) => {
-      loads[gpu] = (loads[gpu] ?? 0) + (costs[term] ?? 0);
-    });
+    const { largest } = division(costs, count, first);
     const moved = (BYTES_MOVED * d ** 2 * (count - 1)) / linkRate;
-    return Math.max(...loads) + (count === 1 ? 0 : moved + DELAY);
+    return largest + (count === 1 ? 0 : moved + DELAY);
   };
   let chosen = 1;
   for (let count = 2; count <= Math.min(gpus, costs.length); count++) {

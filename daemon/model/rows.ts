@@ -3,7 +3,7 @@
  * and no loop over the values here. Elsewhere the host makes float32 of them first.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { decodedHalf, hasHalfKernels, hasOwnMemory } from "../backend/index.ts";
+import { decodedHalf, halfFormat, hasHalfKernels, hasOwnMemory } from "../backend/index.ts";
 import { expectArray, type Checkpoint, type RowRange } from "../checkpoint/index.ts";
 import { checkFiniteTensors, checkFiniteValues } from "./finite.ts";
 
@@ -20,14 +20,15 @@ async function readRows(checkpoint: Checkpoint, name: string, range?: RowRange):
   const { dtype, shape: [all = 0, columns = 0] = [] } = checkpoint.tensors.get(name) ?? {};
   const { rowStart, rowEnd } = range ?? { rowStart: 0, rowEnd: all };
   const shape: [number, number] = [rowEnd - rowStart, columns];
-  if (!((dtype === "BF16" || dtype === "F16") && hasHalfKernels())) {
+  const half = halfFormat(dtype);
+  if (!half) {
     const values = await checkpoint.readFloats(name, range);
     return { values, upload: () => tf.tensor2d(values, shape) };
   }
   const rowBytes = 2 * columns;
   expectArray(shape[0] * rowBytes);
   const codes = await checkpoint.readBytes(name, rowStart * rowBytes, rowEnd * rowBytes);
-  return { upload: () => decodedHalf<tf.Rank.R2>(dtype, codes, shape) };
+  return { upload: () => decodedHalf<tf.Rank.R2>(half, codes, shape) };
 }
 
 /**

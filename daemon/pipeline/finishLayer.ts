@@ -87,16 +87,13 @@ export async function finishLayer(
   try {
     // Never more than one layer is on its way to the disk.
     await boundary.settled;
-    const writer = (file = await LayerFileWriter.begin(run.work.layer(i)));
+    file = await LayerFileWriter.begin(run.work.layer(i));
     pruned = await pruneLayer(run, i, rotated, boundary.stream, {
       note,
       pruned: (role, before, after) => {
         taken.take(role, before, after);
       },
-      store: (spec, parts) => {
-        writer.store(spec, parts);
-      },
-      written: () => writer.written(),
+      file,
     });
     await heatmap.written;
     const pictures = await taken.finish();

@@ -3,6 +3,7 @@
  * them in memory of their own: their bytes lie where the device copies from, in arrays that every layer uses again.
  */
 import {
+  halfFormat,
   hasHalfKernels,
   hasOwnMemory,
   hostArray,
@@ -50,7 +51,7 @@ export class LayerAhead {
     };
     for (const [k, { name }] of storedMatrices(config, i).entries()) {
       const entry = checkpoint.tensors.get(name);
-      if (entry?.dtype !== "BF16" && entry?.dtype !== "F16") continue;
+      if (!entry || !halfFormat(entry.dtype)) continue;
       const reading = last.then(() => {
         if (ahead.stopped) throw new Error("another layer was asked for");
         return checkpoint.readInto(name, this.array(k, entry.bytes), 0);

@@ -4,7 +4,6 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { exactProduct, hasOwnMemory } from "../backend/index.ts";
-import type { TensorSpec } from "../checkpoint/index.ts";
 import {
   dampedFactor,
   foldedMatrix,
@@ -29,6 +28,7 @@ import type { Fallback } from "../report.ts";
 import { INPUT_OF, matrixShape, PRUNE_GROUPS, ROLES, type Role } from "../vocabulary.ts";
 import type { StreamReader } from "./activations.ts";
 import { collectHessians } from "./collect.ts";
+import type { LayerFileWriter } from "./layerFile.ts";
 import { turnedBiases } from "./outputPlan.ts";
 import { rounded } from "./rounding.ts";
 import type { Run } from "./run.ts";
@@ -86,10 +86,8 @@ export interface PruneWatcher {
   note(fallback: Fallback): void;
   /** Sees each matrix before and after, as it is pruned; must not dispose them. */
   pruned(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): void;
-  /** Takes what the file will hold of a tensor, which may still be on its way from the device. */
-  store(spec: TensorSpec, parts: readonly Promise<Uint8Array>[]): void;
-  /** Resolves when what was stored so far has left memory. */
-  written(): Promise<void>;
+  /** Takes what the output will hold of the layer. */
+  readonly file: LayerFileWriter;
 }
 
 /**
@@ -108,7 +106,7 @@ export async function pruneLayer(
   const store = async <T extends tf.Tensor>(name: string, t: T): Promise<T> => {
     const dtype = run.dtypeOf(name);
     const { bytes, tensor } = await rounded(dtype, t);
-    watcher.store({ name, dtype, shape: tensor.shape }, [bytes]);
+    watcher.file.store({ name, dtype, shape: tensor.shape }, [bytes]);
     return tensor;
   };
 
@@ -180,7 +178,7 @@ async function pruneGroups(
       before.dispose();
       matrices[role] = tensor;
       // Where device and host share their memory, what runs ahead of the disk is only more of it.
-      if (!hasOwnMemory()) await watcher.written();
+      if (!hasOwnMemory()) await watcher.file.written();
     }
   }
 }
@@ -203,7 +201,7 @@ function matrixStore(
     const rows = tensor.roles.reduce((sum, part) => sum + matrixShape(part, config.shape)[0], 0);
     const columns = matrixShape(role, config.shape)[1];
     const { name } = tensor;
-    watcher.store({ name, dtype: run.dtypeOf(name), shape: [rows, columns] }, parts);
+    watcher.file.store({ name, dtype: run.dtypeOf(name), shape: [rows, columns] }, parts);
   };
 }
 

@@ -3,7 +3,7 @@
  * back; elsewhere the host rounds, and they go up again.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { hasHalfKernels, roundedHalf } from "../backend/index.ts";
+import { halfFormat, hasHalfKernels, roundedHalf } from "../backend/index.ts";
 import {
   encodeFloats,
   encodeRounding,
@@ -20,7 +20,7 @@ export interface Stored<T extends tf.Tensor> {
 
 /** @param t taken over */
 export async function rounded<T extends tf.Tensor>(dtype: WeightDType, t: T): Promise<Stored<T>> {
-  const half = (dtype === "BF16" || dtype === "F16") && hasHalfKernels() ? dtype : null;
+  const half = halfFormat(dtype);
   expectArray((half ? 2 : 4) * t.size);
   if (!hasHalfKernels()) {
     const values = await t.data<"float32">();
@@ -39,8 +39,9 @@ export async function rounded<T extends tf.Tensor>(dtype: WeightDType, t: T): Pr
 
 /** The bytes alone. @param t taken over */
 export async function storedBytes(dtype: WeightDType, t: tf.Tensor): Promise<Uint8Array> {
-  if ((dtype === "BF16" || dtype === "F16") && hasHalfKernels()) {
-    const { values, codes } = roundedHalf(dtype, t);
+  const half = halfFormat(dtype);
+  if (half) {
+    const { values, codes } = roundedHalf(half, t);
     values.dispose();
     return codes;
   }

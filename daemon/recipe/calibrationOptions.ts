@@ -1,6 +1,6 @@
 /** The text on which importance is measured. */
 import { z } from "zod";
-import { about, files, MANY } from "./fields.ts";
+import { about, files, count } from "./fields.ts";
 
 export const calibrationOptions = {
   calibration: files
@@ -23,10 +23,7 @@ export const calibrationOptions = {
         default: "text",
       }),
     ),
-  samples: z
-    .int()
-    .min(1)
-    .max(MANY)
+  samples: count(1)
     .optional()
     .meta(
       about(
@@ -35,10 +32,7 @@ export const calibrationOptions = {
         { default: 128 },
       ),
     ),
-  seqLen: z
-    .int()
-    .min(2)
-    .max(MANY)
+  seqLen: count(2)
     .optional()
     .meta(
       about(

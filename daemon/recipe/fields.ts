@@ -4,7 +4,9 @@ import { GPU_NUMBERS } from "../vocabulary.ts";
 import { DEVICE_WORDS } from "./words.ts";
 
 /** No count of a recipe is larger. */
-export const MANY = 1_000_000;
+const MANY = 1_000_000;
+
+export const count = (least: number) => z.int().min(least).max(MANY);
 
 export const path = z.string().min(1);
 export const files = z.union([path, z.array(path).min(1)]);

@@ -1,7 +1,7 @@
 /** What the result is measured on: perplexity of a text, accuracy on tasks. */
 import { z } from "zod";
 import { TASK_NAMES } from "../vocabulary.ts";
-import { about, files, MANY, path } from "./fields.ts";
+import { about, files, count, path } from "./fields.ts";
 
 const evaluation = z.strictObject({
   text: files.meta(
@@ -11,10 +11,7 @@ const evaluation = z.strictObject({
         "calibration. The paper reports WikiText-2 (test).",
     ),
   ),
-  seqLen: z
-    .int()
-    .min(2)
-    .max(MANY)
+  seqLen: count(2)
     .optional()
     .meta(
       about(
@@ -24,10 +21,7 @@ const evaluation = z.strictObject({
         { default: 2048 },
       ),
     ),
-  maxWindows: z
-    .int()
-    .min(1)
-    .max(MANY)
+  maxWindows: count(1)
     .optional()
     .meta(about("Most windows", "Evaluate on so many windows only; the whole text by default.")),
   baseline: z
@@ -59,10 +53,7 @@ const tasks = z.strictObject({
           "Default: fetched once from the Hugging Face Hub.",
       ),
     ),
-  limit: z
-    .int()
-    .min(1)
-    .max(MANY)
+  limit: count(1)
     .optional()
     .meta(about("Most items", "Only the first so many items of each task.")),
   baseline: z

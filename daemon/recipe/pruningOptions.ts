@@ -1,7 +1,7 @@
 /** What is deleted, and by which method. */
 import { z } from "zod";
 import { PRUNE_METHODS } from "../vocabulary.ts";
-import { about, MANY, path } from "./fields.ts";
+import { about, count, path } from "./fields.ts";
 import { patternOf, SPARSITY_WORD } from "./words.ts";
 
 const SPARSITY_WRONG = 'Give N:M with N < M such as "2:4", or a share such as "50%".';
@@ -72,10 +72,7 @@ export const pruningOptions = {
         { default: 0.01 },
       ),
     ),
-  blockSize: z
-    .int()
-    .min(1)
-    .max(MANY)
+  blockSize: count(1)
     .optional()
     .meta(
       about("Columns SparseGPT prunes at a time", "Default 128, the paper's; a multiple of M.", {

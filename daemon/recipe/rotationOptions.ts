@@ -1,7 +1,7 @@
 /** How rotations are learned. */
 import { z } from "zod";
 import { OBJECTIVES } from "../vocabulary.ts";
-import { about, MANY } from "./fields.ts";
+import { about, count } from "./fields.ts";
 import { ROTATION_WORD } from "./words.ts";
 
 const ROTATION_WRONG = 'Give "layer", "every:K" with a whole number K ≥ 1, "global" or "none".';
@@ -43,10 +43,7 @@ export const rotationOptions = {
         },
       ),
     ),
-  steps: z
-    .int()
-    .min(1)
-    .max(MANY)
+  steps: count(1)
     .optional()
     .meta(
       about(

@@ -4,7 +4,7 @@
  */
 import { dirname } from "node:path";
 import { commands, Uri, window, workspace } from "vscode";
-import { hasConfig, isWeights } from "../checkpointFiles.ts";
+import { isWeights, withConfig } from "../checkpointFiles.ts";
 import type { Disposable } from "../disposable.ts";
 import type { RunStore } from "../runs/index.ts";
 import { findCheckpoints } from "./target.ts";
@@ -75,18 +75,14 @@ export function watchCheckpointFolders(runs: Pick<RunStore, "onChange">): Dispos
 }
 
 /** Of weights that are open in an editor, also outside the workspace. */
-async function openedCheckpoints(): Promise<string[]> {
-  const folders = new Set(
-    window.tabGroups.all.flatMap(({ tabs }) =>
-      tabs.flatMap(({ input }) => {
-        const uri =
-          typeof input === "object" && input !== null && "uri" in input ? input.uri : null;
-        return isFileUri(uri) && isWeights(uri.fsPath) ? [dirname(uri.fsPath)] : [];
-      }),
-    ),
+function openedCheckpoints(): Promise<string[]> {
+  const folders = window.tabGroups.all.flatMap(({ tabs }) =>
+    tabs.flatMap(({ input }) => {
+      const uri = typeof input === "object" && input !== null && "uri" in input ? input.uri : null;
+      return isFileUri(uri) && isWeights(uri.fsPath) ? [dirname(uri.fsPath)] : [];
+    }),
   );
-  const isCheckpoint = await Promise.all([...folders].map(hasConfig));
-  return [...folders].filter((_, i) => isCheckpoint[i]);
+  return withConfig(folders);
 }
 
 /**

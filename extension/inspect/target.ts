@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import { Uri, window, workspace } from "vscode";
 import { RECIPE_SUFFIX, type LensArgument } from "../../daemon/protocol.ts";
-import { hasConfig, hasWeights, isWeights } from "../checkpointFiles.ts";
+import { hasWeights, isWeights, withConfig } from "../checkpointFiles.ts";
 
 /** The path a person clicked on, or asked for with the active editor or a dialog; undefined where they gave up. */
 export async function checkpointOf(
@@ -53,11 +53,8 @@ export async function findCheckpoints(): Promise<string[]> {
     "**/*.safetensors",
     "**/{node_modules,.git,.denoise-rotator}/**",
   );
-  const folders = new Set(
-    found.filter(({ scheme }) => scheme === "file").map(({ fsPath }) => dirname(fsPath)),
-  );
-  const isCheckpoint = await Promise.all([...folders].map(hasConfig));
-  return [...folders].filter((_, i) => isCheckpoint[i]).toSorted();
+  const files = found.filter(({ scheme }) => scheme === "file");
+  return (await withConfig(files.map(({ fsPath }) => dirname(fsPath)))).toSorted();
 }
 
 /** One of the workspace's checkpoints, or a folder from a dialog. */

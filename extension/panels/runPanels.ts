@@ -209,8 +209,8 @@ export class RunPanels implements Disposable {
   #title(view: RunViewName, source: RunSource, at: MatrixId | null): string | null {
     const run = this.#runTitle(source);
     if (run === null) return null;
-    const one = at !== null && (view === "matrix" || view === "distribution");
-    return `${TITLES[view]}${one ? ` ${at.layer} · ${at.role}` : ""}: ${run}`;
+    const matrix = at !== null && isOfOneMatrix(view) ? ` ${at.layer} · ${at.role}` : "";
+    return `${TITLES[view]}${matrix}: ${run}`;
   }
 
   /** Null: the daemon has not told. */
@@ -220,6 +220,8 @@ export class RunPanels implements Disposable {
   }
 }
 
+const isOfOneMatrix = (view: RunViewName): boolean => view === "matrix" || view === "distribution";
+
 /** What the page is going to ask first. */
 function begin(
   ahead: AnswersAhead<CancellationToken>,
@@ -227,7 +229,7 @@ function begin(
   at: MatrixId | null,
 ): void {
   ahead.start({ method: "run", params: {} });
-  if (at !== null && (view === "matrix" || view === "distribution")) {
+  if (at !== null && isOfOneMatrix(view)) {
     ahead.start({ method: "matrix", params: { layer: at.layer, role: at.role } });
   }
 }

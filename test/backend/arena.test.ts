@@ -63,7 +63,8 @@ test("blocks lie apart, within what was reserved, and the process holds no more 
   }
 });
 
-test("memory that was needed once is given back when the work goes on with less", () => {
+/** `make` allocates so many MiB, and touches them as a tensor's maker does. */
+function countingArena() {
   const { source, touched, touch } = countingSource();
   const arena = new Arena(source);
   const make = (mib: number): number => {
@@ -71,6 +72,11 @@ test("memory that was needed once is given back when the work goes on with less"
     touch(at, mib * MIB);
     return at;
   };
+  return { arena, touched, make };
+}
+
+test("memory that was needed once is given back when the work goes on with less", () => {
+  const { arena, touched, make } = countingArena();
   const weights = make(80);
   const others = Array.from({ length: 10 }, () => make(16));
   const most = touched.size * PAGE;
@@ -83,13 +89,7 @@ test("memory that was needed once is given back when the work goes on with less"
 });
 
 test("when the largest goes, so does what was kept beside it", () => {
-  const { source, touched, touch } = countingSource();
-  const arena = new Arena(source);
-  const make = (mib: number): number => {
-    const at = arena.allocate(mib * MIB);
-    touch(at, mib * MIB);
-    return at;
-  };
+  const { arena, touched, make } = countingArena();
   const kept = make(54);
   const hessian = make(51);
   for (const at of [make(14), make(14)]) arena.free(at);

@@ -3,11 +3,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import manifest from "../../package.json" with { type: "json" };
 import { missing, root, Workbench } from "./workbench.ts";
-import { pictureOfFailure } from "./pictureOfFailure.ts";
+import { endWith } from "./endings.ts";
 
 const why = missing();
 if (why !== null) console.log(`Skipped, the VSIX in a workbench: ${why}`);
@@ -32,11 +32,7 @@ describe.skipIf(why !== null)("installed from its VSIX", () => {
     await workbench.open();
   }, 180_000);
 
-  afterAll(async () => {
-    await workbench.close();
-  });
-
-  afterEach(({ task }) => pictureOfFailure(workbench, task));
+  endWith(() => workbench);
 
   test("Open Sample Checkpoint copies it into the workspace", async () => {
     await workbench.command("DenoiseRotator: Open Sample Checkpoint");

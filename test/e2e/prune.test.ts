@@ -4,11 +4,11 @@
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JobInfo } from "../../daemon/protocol.ts";
 import { missing, root, Workbench } from "./workbench.ts";
 import { Onlooker, openForm, start } from "./person.ts";
-import { pictureOfFailure } from "./pictureOfFailure.ts";
+import { endWith } from "./endings.ts";
 
 const why = missing();
 if (why !== null) console.log(`Skipped, the workbench: ${why}`);
@@ -41,12 +41,10 @@ describe.skipIf(why !== null)("in the workbench", () => {
     await workbench.open();
   }, 120_000);
 
-  afterAll(async () => {
+  endWith(() => workbench);
+  afterAll(() => {
     daemon.close();
-    await workbench.close();
   });
-
-  afterEach(({ task }) => pictureOfFailure(workbench, task));
 
   test("the menu offers pruning for a checkpoint folder, and not for a text", async () => {
     await workbench.waitForMenu(workbench.item("sample"), "Prune with DenoiseRotator");

@@ -1,12 +1,12 @@
 /** What a person finds who comes back to runs: none yet, cancelled, failed, interrupted; and how they go on. */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JobInfo } from "../../daemon/protocol.ts";
 import { endProcess, workerOf } from "../daemon/harness.ts";
 import { writeTinyModel, writeTinyText } from "../support/tinyModel.ts";
 import { Onlooker, openForm, start } from "./person.ts";
-import { pictureOfFailure } from "./pictureOfFailure.ts";
+import { endWith } from "./endings.ts";
 import { missing, root, Workbench } from "./workbench.ts";
 
 const why = missing();
@@ -31,12 +31,10 @@ describe.skipIf(why !== null)("coming back to runs", () => {
     await workbench.open();
   }, 120_000);
 
-  afterAll(async () => {
+  endWith(() => workbench);
+  afterAll(() => {
     daemon.close();
-    await workbench.close();
   });
-
-  afterEach(({ task }) => pictureOfFailure(workbench, task));
 
   test("without any, the Runs view says what to do", async () => {
     await showRuns();

@@ -1,8 +1,8 @@
 /** A workspace that the person does not trust: checkpoints can be looked at, nothing can be run. */
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { missing, root, Workbench } from "./workbench.ts";
-import { pictureOfFailure } from "./pictureOfFailure.ts";
+import { endWith } from "./endings.ts";
 
 const why = missing();
 if (why !== null) console.log(`Skipped, the workspace that is not trusted: ${why}`);
@@ -19,11 +19,7 @@ describe.skipIf(why !== null)("not trusted", () => {
     await workbench.open();
   }, 120_000);
 
-  afterAll(async () => {
-    await workbench.close();
-  });
-
-  afterEach(({ task }) => pictureOfFailure(workbench, task));
+  endWith(() => workbench);
 
   test("layers can be inspected", async () => {
     await workbench.page.getByText("Restricted Mode").first().waitFor();

@@ -16,6 +16,11 @@ export function hasHalfKernels(): boolean {
   return hasKernel("decodeHalf") && hasKernel("roundHalf");
 }
 
+/** How values of that dtype travel between a file and the device; undefined where the host has to convert them. */
+export function halfFormat(dtype: string | undefined): HalfFormat | undefined {
+  return (dtype === "BF16" || dtype === "F16") && hasHalfKernels() ? dtype : undefined;
+}
+
 /** @param codes little-endian, 2 bytes for each element of `shape` */
 export function decodedHalf<R extends tf.Rank>(
   format: HalfFormat,

@@ -4,7 +4,7 @@ export { applyRope, rmsNorm, swiglu, type RopeTable } from "./decoder.ts";
 export { rowSelection, type ObjectiveValue, type Selection } from "./dispatch.ts";
 export { entropyObjective } from "./entropy.ts";
 export { addGram } from "./gram.ts";
-export { decodedHalf, hasHalfKernels, roundedHalf, type HalfFormat } from "./half.ts";
+export { decodedHalf, halfFormat, hasHalfKernels, roundedHalf, type HalfFormat } from "./half.ts";
 export { hasInverseFactor, nativeInverseFactor } from "./inverseFactor.ts";
 export { targetLikelihood, type TargetLikelihood } from "./likelihood.ts";
 export {
