@@ -701,7 +701,7 @@ function moved(r: Matrix, a: Matrix, start: readonly number[]): { r: number[]; p
   const square = times(a.values, a.values);
   const length = (x: readonly number[]): number => Math.hypot(...x);
   let power = [...start];
-  for (let i = 0; i < 2; i++) power = times(square, combine([1 / length(power), power]));
+  for (let i = 0; i < 8; i++) power = times(square, combine([1 / length(power), power]));
   const scale = Math.min(1, 1.8 / Math.sqrt(length(power)));
   const step = combine([-scale, a.values]);
   const b = combine([scale * scale, square]);

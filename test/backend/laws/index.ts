@@ -17,6 +17,7 @@ import { matmulLaws } from "./matmul.ts";
 import { normals, tensor2d, upper } from "./numbers.ts";
 import { entropyLaws, prunedMassLaws } from "./objectives.ts";
 import { operationLaws } from "./operations.ts";
+import { orthogonalLaws } from "./orthogonal.ts";
 import { selectLaws } from "./select.ts";
 import { sparsegptLaws } from "./sparsegpt.ts";
 
@@ -50,6 +51,7 @@ export function backendLaws(
     describe("selectLowest", selectLaws);
     describe("sparsegptBlock", sparsegptLaws);
     describe("addGram", gramLaws);
+    describe("moves on the orthogonal group", orthogonalLaws);
     if (half) describe("half precision", halfLaws);
     else {
       test("half precision is the host's", () => {
