@@ -16,6 +16,7 @@ const OPTIONS = {
   damping: "damping",
   blockSize: "block size",
   calibration: "calibration text",
+  field: "text field",
   samples: "calibration windows",
   seqLen: "tokens in a window",
   seed: "seed",
@@ -94,6 +95,10 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 /** `maxShardSize` → `--max-shard-size` */
 export const asFlag = (name: string): string =>
   `--${name.replaceAll(/(?=[A-Z])/g, "-").toLowerCase()}`;
+
+/** One word of a command line as a POSIX shell reads it. */
+export const shellWord = (word: string): string =>
+  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 const flagOf = (name: OptionName): string => asFlag(name === "tasks.data" ? "taskData" : name);
 

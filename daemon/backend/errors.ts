@@ -115,19 +115,48 @@ export function gpuCompileFailed(
   );
 }
 
-/** The GPU is younger than the compiler. */
-export function gpuTooNew(architecture: string, compiler: string): DenoiseError {
+/** The driver is older than the compiler, or has nothing that translates PTX. */
+export function gpuCodeRefused(architecture: string, compiler: string, cause: Error): DenoiseError {
   return failed(
-    "gpu-too-new",
-    `cuda: NVRTC ${compiler} does not know this GPU's architecture, ${architecture}. Install a newer one: ` +
-      `\`pip install --upgrade nvidia-cuda-nvrtc-cu12\`.`,
+    "gpu-code-refused",
+    text`cuda: the NVIDIA driver does not take what NVRTC ${compiler} made for ${architecture} (${cause.message}).
+      Update the driver, or install an NVRTC that is not newer than it and knows this GPU (${action("showDevices")} says
+      which are here), or use ${option("device", "webgpu")}.`,
+    cause,
   );
 }
 
-/** `--device cuda:3` on a machine with fewer GPUs. */
-export function noSuchGpu(ordinal: number, gpus: readonly string[]): DenoiseError {
+/** The driver gives no context: another process has the GPU to itself (compute mode), or has filled its memory. */
+export function gpuTaken(gpu: string, cause: Error): DenoiseError {
+  return failed(
+    "gpu-taken",
+    text`cuda: ${gpu} has no place for another process (${cause.message}). \`nvidia-smi\` lists those that are on it;
+      stop them or wait for them. \`nvidia-smi -q -d COMPUTE\` says whether only one is allowed
+      (\`sudo nvidia-smi -c DEFAULT\` allows more). Or take another ${option("device")}: ${action("showDevices")} says
+      which there are.`,
+    cause,
+  );
+}
+
+/**
+ * `--device cuda:3` on a machine with fewer GPUs.
+ *
+ * @param visible `CUDA_VISIBLE_DEVICES`, where that is set
+ */
+export function noSuchGpu(
+  ordinal: number,
+  gpus: readonly string[],
+  visible: string | undefined,
+): DenoiseError {
   const there = gpus.map((gpu, i) => `cuda:${i} ${gpu}`).join(", ");
-  return usage("no-such-gpu", `There is no GPU cuda:${ordinal} here. There are: ${there}.`);
+  const hidden =
+    visible === undefined
+      ? ""
+      : ` CUDA_VISIBLE_DEVICES="${visible}" hides the others; what it names counts from 0.`;
+  return usage(
+    "no-such-gpu",
+    `There is no GPU cuda:${ordinal} here. There are: ${there}.${hidden}`,
+  );
 }
 
 /** A GPU without TF32 and bfloat16, beside one that has them. */
@@ -141,6 +170,13 @@ export function gpuTooOld(ordinal: number, gpus: readonly string[]): DenoiseErro
 }
 
 /** Not every kind of TensorFlow.js tensor lies on a GPU. */
+export function unknownPrecision(variable: string, asked: string): DenoiseError {
+  return usage(
+    "unknown-precision",
+    `${variable}="${asked}" is no precision: unset it or set it to tf32 (the default), or to f32 for full float32.`,
+  );
+}
+
 export function unsupportedType(device: string, dtype: string): DenoiseError {
   return failed(
     "unsupported-type",

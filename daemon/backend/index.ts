@@ -12,4 +12,5 @@ export {
   type OpenOptions,
 } from "./provider.ts";
 export { listDevices, openBackend, type Backend } from "./select.ts";
+export { releaseSpare } from "./spareMemory.ts";
 export { openSwapSearch, type SwapColumns, type SwapSearch } from "./swapSearch.ts";

@@ -44,7 +44,13 @@ export function pythonSites(machine: Machine): string[] {
   }
   const pyenv = join(homedir(), ".pyenv", "versions");
   prefixes.push(...list(pyenv).map((version) => join(pyenv, version)), join(homedir(), ".local"));
-  const sites = prefixes.flatMap((prefix) => [
+  const sites = prefixes.flatMap((prefix) => sitesIn(machine, prefix));
+  return [...new Set([...sites, ...userSites(machine)])];
+}
+
+/** Of one installation or environment. */
+export function sitesIn({ list }: Machine, prefix: string): string[] {
+  return [
     join(prefix, "Lib", "site-packages"),
     ...["lib", "lib64"].flatMap((lib) =>
       list(join(prefix, lib))
@@ -54,8 +60,14 @@ export function pythonSites(machine: Machine): string[] {
           join(prefix, lib, name, "dist-packages"),
         ]),
     ),
-  ]);
-  return [...new Set(sites)];
+  ];
+}
+
+/** Where pip installs on Windows for who may not write into the installation. */
+function userSites({ env, list, platform }: Machine): string[] {
+  if (platform !== "win32" || env.APPDATA === undefined) return [];
+  const root = join(env.APPDATA, "Python");
+  return list(root).map((version) => join(root, version, "site-packages"));
 }
 
 /** An executable on the path is often a link to a link: each may lie in an installation of its own. */

@@ -28,6 +28,7 @@ export interface DeviceReport {
 
 /** Why something is not there, and the one command that brings it, where one does. */
 export interface Absence {
+  /** What is missing, in one sentence; advice and details in further ones. */
   readonly why: string;
   readonly remedy?: string;
 }

@@ -108,6 +108,9 @@ async function openNamed(
   }
 }
 
+/** What is missing, without the advice that follows it: `devices` gives that. */
+const firstSentence = (text: string): string => text.replace(/\. [A-Z].*$/s, "");
+
 async function firstThatStarts(
   candidates: readonly Candidate[],
   options: OpenOptions,
@@ -117,7 +120,7 @@ async function firstThatStarts(
     const provider = await load();
     const report = await provider.probe();
     if (!report.available || !report.automatic) {
-      passed.push(`no ${device} (${report.missing ?? report.detail})`);
+      passed.push(`no ${device} (${firstSentence(report.missing ?? report.detail)})`);
       continue;
     }
     try {

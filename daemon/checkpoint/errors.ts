@@ -32,6 +32,13 @@ export const unreadable = (path: string, cause: unknown): DenoiseError =>
     cause,
   );
 
+export const notAFile = (path: string): DenoiseError =>
+  input(
+    "not-a-file",
+    `${path}: is a folder, a pipe or a device, not a file. Put the file itself there: it is read in ` +
+      "pieces, from anywhere in it.",
+  );
+
 export const unsupportedPath = (path: string): DenoiseError =>
   input(
     "unsupported-path",
@@ -52,6 +59,13 @@ export const noWeights = (root: string): DenoiseError =>
     "no-weights",
     `${root}: holds no .safetensors weights. Give the folder that has model.safetensors or ` +
       "model.safetensors.index.json.",
+  );
+
+export const hubCache = (root: string): DenoiseError =>
+  input(
+    "hub-cache",
+    `${root}: is a model in the Hugging Face cache. Give the folder of one of its revisions, in ` +
+      `${root}/snapshots.`,
   );
 
 export const ambiguousWeights = (root: string, names: readonly string[]): DenoiseError =>

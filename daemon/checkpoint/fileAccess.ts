@@ -4,7 +4,7 @@ import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { readFile, stat } from "node:fs/promises";
 import { DenoiseError } from "../errors.ts";
-import { jsonTooLarge, notFound, unreadable } from "./errors.ts";
+import { jsonTooLarge, notAFile, notFound, unreadable } from "./errors.ts";
 
 /** True for "no such file or folder". */
 export const isMissing = (error: unknown): boolean =>
@@ -29,12 +29,24 @@ export async function statIfThere(path: string): Promise<Stats | null> {
 }
 
 /**
+ * Asked before a file is opened: opening a pipe waits, for as long as nobody writes to it.
+ * @throws DenoiseError `checkpoint/not-a-file`, `checkpoint/not-found`, `checkpoint/unreadable`
+ */
+export async function statFile(path: string): Promise<Stats> {
+  const stats = await statIfThere(path);
+  if (!stats) throw notFound(path);
+  if (!stats.isFile()) throw notAFile(path);
+  return stats;
+}
+
+/**
  * The text of a file of at most `limit` bytes.
- * @throws DenoiseError `checkpoint/not-found`, `checkpoint/unreadable`, `checkpoint/json-too-large`
+ * @throws DenoiseError `checkpoint/not-a-file`, `checkpoint/not-found`, `checkpoint/unreadable`,
+ *   `checkpoint/json-too-large`
  */
 export async function readSmallText(path: string, limit: number): Promise<string> {
   try {
-    const { size } = await stat(path);
+    const { size } = await statFile(path);
     if (size > limit) throw jsonTooLarge(path, size, limit);
     return await readFile(path, "utf8");
   } catch (cause) {

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { lfsPointer, truncated } from "./errors.ts";
-import { readError, readFully } from "./fileAccess.ts";
+import { readError, readFully, statFile } from "./fileAccess.ts";
 import type { Header } from "./header.ts";
 import { LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.ts";
 
@@ -24,10 +24,11 @@ const LFS_MAGIC = "version https://git-lfs";
 
 /**
  * @throws DenoiseError the codes of {@link parseHeader} and {@link parseHeaderLength}, `checkpoint/lfs-pointer`,
- *   `checkpoint/not-found`, `checkpoint/unreadable`
+ *   `checkpoint/not-a-file`, `checkpoint/not-found`, `checkpoint/unreadable`
  */
 export async function readHeaderFile(path: string): Promise<HeaderFile> {
   try {
+    await statFile(path);
     const handle = await open(path, "r");
     try {
       const { size, mtimeMs } = await handle.stat();

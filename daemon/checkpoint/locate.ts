@@ -27,9 +27,11 @@ export interface Location {
 
 /**
  * @throws DenoiseError `checkpoint/not-found`, `checkpoint/unreadable`, `checkpoint/pickle`, `checkpoint/no-weights`,
- *   `checkpoint/ambiguous-weights`, `checkpoint/unsupported-path`
+ *   `checkpoint/hub-cache`, `checkpoint/ambiguous-weights`, `checkpoint/unsupported-path`
  */
 export async function locate(given: string): Promise<Location> {
+  // An empty word, as of a variable that is not set, is no path; `resolve` would take the current folder.
+  if (given === "") throw errors.notFound('""');
   const path = resolve(given);
   const stats = await statIfThere(path);
   if (!stats) throw errors.notFound(given);
@@ -65,5 +67,6 @@ async function inFolder(root: string): Promise<Location> {
 
   const pickled = names.find(isPickleName);
   if (pickled !== undefined) throw errors.pickle(join(root, pickled));
+  if (names.includes("snapshots")) throw errors.hubCache(root);
   throw errors.noWeights(root);
 }

@@ -34,6 +34,12 @@ export const outputExists = (out: string): DenoiseError =>
 export const outputNotFolder = (out: string): DenoiseError =>
   usage("output-not-folder", `${out}: is a file. Choose an output folder.`);
 
+export const outputLinkBroken = (out: string): DenoiseError =>
+  usage(
+    "output-link-broken",
+    `${out}: is a link to a place that is not there. Remove the link, or choose another output folder.`,
+  );
+
 export const outputReadOnly = (path: string, cause: unknown): DenoiseError =>
   usage(
     "output-read-only",

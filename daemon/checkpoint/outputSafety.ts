@@ -1,7 +1,7 @@
 /** May this folder be written? Asked before any work begins. */
 
 import { constants } from "node:fs";
-import { access, readdir, realpath } from "node:fs/promises";
+import { access, lstat, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { isMissing, statIfThere } from "./fileAccess.ts";
 import * as errors from "./outputErrors.ts";
@@ -13,7 +13,8 @@ import * as errors from "./outputErrors.ts";
  * @param inputRoot folder of the input checkpoint, which is never written to
  * @returns the absolute path of the output
  * @throws DenoiseError of kind `usage`: `checkpoint/output-inside-input`, `checkpoint/output-contains-input`,
- *   `checkpoint/output-exists`, `checkpoint/output-not-folder`, `checkpoint/output-read-only`
+ *   `checkpoint/output-exists`, `checkpoint/output-not-folder`, `checkpoint/output-link-broken`,
+ *   `checkpoint/output-read-only`
  */
 export async function assertOutputAllowed(outDir: string, inputRoot: string): Promise<string> {
   const out = resolve(outDir);
@@ -23,6 +24,7 @@ export async function assertOutputAllowed(outDir: string, inputRoot: string): Pr
   if (contains(realOut, realInput)) throw errors.outputContainsInput(out, inputRoot);
 
   const stats = await statIfThere(out);
+  if (!stats && (await isLink(out))) throw errors.outputLinkBroken(out);
   if (stats && !stats.isDirectory()) throw errors.outputNotFolder(out);
   if (stats && (await namesIn(out)).length > 0) throw errors.outputExists(out);
 
@@ -44,6 +46,11 @@ const namesIn = (path: string): Promise<string[]> =>
   readdir(path).catch((cause: unknown) => {
     throw errors.outputError(path, 0, cause);
   });
+
+/** Whether a link is at `path`, wherever it points. */
+async function isLink(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => null))?.isSymbolicLink() === true;
+}
 
 /** `path` with the links of its existing part resolved. */
 async function realPathOf(path: string): Promise<string> {

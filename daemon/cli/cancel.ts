@@ -7,9 +7,14 @@ import type { Io } from "./io.ts";
 const PATIENCE_MS = 1500;
 const CANCELLED = 130;
 
+/** What is said where there is nothing to go on with. */
+export const STOPPING: readonly string[] = ["", "  Stopping."];
+
 export interface Interruption {
   /** What the person is told, once, on the first interrupt. */
   readonly announcement: readonly string[];
+  /** Whether the work has left nothing to go on with yet: then only that it stops is said. */
+  readonly nothingKept?: () => boolean;
   readonly print: (...lines: readonly string[]) => void;
   /** Before the process ends without returning from the work: give the terminal back. */
   readonly release: () => void;
@@ -41,7 +46,7 @@ export async function interruptible<T>(
       return;
     }
     watchdog.told();
-    interruption.print(...interruption.announcement);
+    interruption.print(...(interruption.nothingKept?.() ? STOPPING : interruption.announcement));
     timer = setTimeout(stop, PATIENCE_MS);
     controller.abort();
   });

@@ -1,4 +1,5 @@
 /** What every command is given. */
+import { STOPPING } from "./cancel.ts";
 import type { Interruption } from "./cancel.ts";
 import type { Engine } from "./engine.ts";
 import type { Io } from "./io.ts";
@@ -18,7 +19,7 @@ export const screenFor = ({ io }: Context, json: boolean): Screen =>
 
 /** Interruption of a command that leaves nothing to go on with. */
 export const simple = (screen: Screen): Interruption => ({
-  announcement: ["", "  Stopping."],
+  announcement: STOPPING,
   print: screen.print,
   release: screen.clear,
 });

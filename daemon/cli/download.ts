@@ -1,11 +1,11 @@
 /** `denoise-rotator download` */
 import { relative } from "node:path";
 import { formatBytes } from "../checkpoint/index.ts";
+import { shellWord } from "../wording.ts";
 import { interruptible } from "./cancel.ts";
 import { screenFor, writeJson } from "./context.ts";
 import type { Context } from "./context.ts";
 import { createDownloadView } from "./downloadView.ts";
-import { shellWord } from "./io.ts";
 import type { DownloadRequest } from "./options.ts";
 import { facts } from "./terminal/facts.ts";
 import { duration } from "./terminal/numbers.ts";

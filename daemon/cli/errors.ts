@@ -16,8 +16,7 @@ export const contradiction = (one: string, other: string, why: string): DenoiseE
 export const nothingToMeasure = (): DenoiseError =>
   usage(
     "nothing-to-measure",
-    "Nothing to measure: give --text <file> for perplexity, --tasks <names> with --task-data <place> for accuracy, " +
-      "or both.",
+    "Nothing to measure: give --text <file> for perplexity, --tasks <names> for accuracy, or both.",
   );
 
 /** What the argument parser itself refuses: unknown options and commands, missing arguments. */

@@ -108,5 +108,6 @@ Shows what can compute on this machine, what is missing, and the one command tha
 
   • cuda needs the NVIDIA driver, cuBLAS and NVRTC of CUDA 12 or 13, from a toolkit, a conda or a Python environment
     (PyTorch brings both). DENOISE_ROTATOR_CUDA=<folder> is searched first; off leaves CUDA alone.
+    DENOISE_ROTATOR_CUDA_PRECISION=f32 multiplies in full float32, several times slower.
   • With several GPUs, --device cuda:1 takes the second; CUDA_VISIBLE_DEVICES hides some.
 `;

@@ -1,5 +1,6 @@
 /** The process around a command: what it writes to, what interrupts it. Tests put their own in its place. */
 import { basename, relative } from "node:path";
+import { shellWord } from "../wording.ts";
 import { startWatchdog } from "./watchdog.ts";
 import type { Watchdog, WatchdogOptions } from "./watchdog.ts";
 
@@ -50,7 +51,3 @@ export function programName(script: string, cwd: string): string {
   if (basename(script) === "denoise-rotator") return "denoise-rotator";
   return `node ${shellWord(relative(cwd, script))}`;
 }
-
-/** One word of a command line as a POSIX shell reads it. */
-export const shellWord = (word: string): string =>
-  /^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -2,7 +2,7 @@
 import type { DeviceRequest } from "../backend/index.ts";
 import { DEVICE_CHOICES, isDeviceChoice } from "../vocabulary.ts";
 import { asFlag } from "../wording.ts";
-import { needsOption } from "./errors.ts";
+import { badOption, needsOption } from "./errors.ts";
 import { oneOf, type Parse } from "./values.ts";
 
 /** Options by camel-cased name, as commander hands them over. */
@@ -22,19 +22,24 @@ export function refuseWithout(needed: string, raw: RawOptions, names: readonly s
 
 export const flag = (raw: RawOptions, name: string): boolean => raw[name] === true;
 
-export function text(raw: RawOptions, name: string): string | undefined {
-  const found = raw[name];
-  return typeof found === "string" ? found : undefined;
-}
+/** A variable that is not set leaves an empty word, which as a path would be the folder the person is in. */
+const word: Parse<string> = (flag, found) => {
+  if (found === "") throw badOption(flag, found, "a name or a path");
+  return found;
+};
+
+export const text = (raw: RawOptions, name: string): string | undefined => value(raw, name, word);
 
 export function texts(raw: RawOptions, name: string): readonly string[] | undefined {
   const found = raw[name];
-  return Array.isArray(found) ? found.filter((item) => typeof item === "string") : undefined;
+  return Array.isArray(found)
+    ? found.filter((item) => typeof item === "string").map((item) => word(asFlag(name), item))
+    : undefined;
 }
 
 export function value<T>(raw: RawOptions, name: string, parse: Parse<T>): T | undefined {
-  const found = text(raw, name);
-  return found === undefined ? undefined : parse(asFlag(name), found);
+  const found = raw[name];
+  return typeof found === "string" ? parse(asFlag(name), found) : undefined;
 }
 
 /** Without the entries that are undefined, so that defaults further down are not overwritten by them. */

@@ -1,6 +1,6 @@
 /** What regrouping looks at: of evenly spread rows, the share of its row's importance that each column holds. */
 import * as tf from "@tensorflow/tfjs-core";
-import { hasRegroupKernel } from "../backend/index.ts";
+import { hasRegroupKernel, type SwapColumns } from "../backend/index.ts";
 import { importance } from "./columnWeights.ts";
 import type { Columns } from "./regroup.ts";
 
@@ -48,17 +48,10 @@ export async function columnShares(matrices: readonly Weighted[], of: number): P
 
 /** Columns `first … first + count − 1` of each start, the rows of all starts one after the other. */
 export function stackedColumns(
-  columns: Columns,
+  { shares, rows }: SwapColumns,
   starts: readonly number[],
   count: number,
-): Columns {
-  if (columns instanceof tf.Tensor) {
-    return tf.tidy(() => {
-      const heads = starts.map((start) => tf.slice(columns, [start, 0], [count, -1]));
-      return tf.concat(heads, 1);
-    });
-  }
-  const { shares, rows } = columns;
+): SwapColumns {
   const stacked = new Float32Array(count * rows * starts.length);
   for (let j = 0; j < count; j++) {
     starts.forEach((start, k) => {
@@ -67,4 +60,18 @@ export function stackedColumns(
     });
   }
   return { shares: stacked, rows: rows * starts.length, columns: count };
+}
+
+/**
+ * The same of `blocks · times` equal parts of the columns on a device, every `times` of them stacked.
+ *
+ * @returns `[blocks · count, times · rows]`
+ */
+export function stackedBlocks(columns: tf.Tensor2D, blocks: number, times: number): tf.Tensor2D {
+  const [all, rows] = columns.shape;
+  const count = all / (blocks * times);
+  return tf.tidy(() => {
+    const byPart = tf.reshape(columns, [blocks, times, count, rows]);
+    return tf.reshape(tf.transpose(byPart, [0, 2, 1, 3]), [blocks * count, times * rows]);
+  });
 }

@@ -58,11 +58,13 @@ export function notPositiveDefinite(lastDamping: number): DenoiseError {
   );
 }
 
-export function lossNotFinite(step: number): DenoiseError {
+/** @param of whose rotation, such as `layer 3` */
+export function lossNotFinite(of: string | undefined, step: number): DenoiseError {
   return failed(
     "loss-not-finite",
-    text`The rotation's loss became NaN or Inf at step ${step}: the weights or the Hessians are not finite, or the
-      learning rate is too high. Check the input, or try a smaller ${option("learningRate")}.`,
+    text`The loss of the rotation${of === undefined ? "" : ` of ${of}`} became NaN or Inf at step ${step}: weights or
+      activations there are too large for float32, or the learning rate is too high. Check the checkpoint, or try a
+      smaller ${option("learningRate")}.`,
   );
 }
 

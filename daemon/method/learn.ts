@@ -18,6 +18,8 @@ export interface LearnOptions {
   readonly phases: readonly Phase[];
   /** Adam's η at the start of a phase of rate 1; by default {@link defaultLearningRate} of R1's size. */
   readonly learningRate?: number | undefined;
+  /** Whose rotation it is, such as `layer 3`, and how many of its steps went before: for errors. */
+  readonly subject?: { readonly name: string; readonly stepsBefore: number } | undefined;
   /** Checked before every step. */
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((step: StepReport) => void) | undefined;
@@ -116,10 +118,14 @@ async function runPhase(
       const withEntropy = objective !== "entropy" && options.entropyAt?.(done + t + 1) === true;
       const criterion = criterionAt(phase, t, steps);
       const value = await problem.evaluate(here.rotation, criterion, withEntropy);
-      // The next step is queued before the loss is waited for, so that an asynchronous machine stays busy.
+      // Asked for before the move is queued: they come back when they are computed, and an asynchronous machine moves
+      // while the next evaluation is queued behind that.
+      const asked = Promise.all([value.loss.data(), value.entropy?.data()]);
+      // Its failure is told where it is waited for.
+      asked.catch(() => undefined);
       const next = advance(here, value, eta * cosineAt(phase, t, steps));
-      const [loss = NaN] = await value.loss.data();
-      const entropy = objective === "entropy" ? loss : (await value.entropy?.data())?.[0];
+      const [[loss = NaN], beside] = await asked;
+      const entropy = objective === "entropy" ? loss : beside?.[0];
       disposeEvaluation(value);
       if (temperature !== undefined || loss < keptLoss) {
         disposeRotation(kept);
@@ -128,7 +134,10 @@ async function runPhase(
       }
       disposeMoving(here);
       here = next;
-      if (!Number.isFinite(loss)) throw lossNotFinite(done + t + 1);
+      if (!Number.isFinite(loss)) {
+        const { name, stepsBefore = 0 } = options.subject ?? {};
+        throw lossNotFinite(name, stepsBefore + done + t + 1);
+      }
       if (t === 0) firstLoss = loss;
       if (temperature === undefined && plateau.reached(keptLoss)) ended = "plateau";
       taken = t + 1;

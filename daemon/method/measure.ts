@@ -5,7 +5,7 @@ import { INPUT_OF, ROLES, type Role } from "../vocabulary.ts";
 import { columnWeights } from "./columnWeights.ts";
 import type { LayerProblem } from "./layerProblem.ts";
 import { ENTROPY_AXES, sumOfEntropies } from "./matrixValue.ts";
-import { foldedMatrix, identityRotation } from "./rotation.ts";
+import { identityRotation } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
 
 export interface MatrixFigures {
@@ -23,19 +23,23 @@ export interface LayerFigures {
   readonly perMatrix: Readonly<Record<Role, MatrixFigures>>;
 }
 
-/** @param rotation null for the layer as it is: what the identity would give, without the products */
+/**
+ * Everything that it needs is asked for before it waits: the tensors have served when it returns its promise.
+ *
+ * @param layer its matrices as the rotation leaves them, folded into them (`foldedMatrix`)
+ * @param rotation null for a layer as it is
+ */
 export async function measure(
-  problem: LayerProblem,
+  layer: Pick<LayerProblem, "matrices" | "metric" | "shape" | "pattern">,
   rotation: Rotation | null,
 ): Promise<LayerFigures> {
-  const { matrices, metric, shape, pattern } = problem;
+  const { matrices, metric, shape, pattern } = layer;
   const figures = tf.tidy(() => {
     const c = columnWeights(metric, rotation ?? identityRotation(shape), shape);
-    // The rotated copy and the gradients are freed at once: at most one matrix's are alive.
+    // The gradients are freed at once: at most one matrix's are alive.
     const of = (role: Role): tf.Tensor[] =>
       tf.tidy(() => {
-        const w = rotation ? foldedMatrix(role, matrices[role], rotation, shape) : matrices[role];
-        const weights = c[INPUT_OF[role]];
+        const [w, weights] = [matrices[role], c[INPUT_OF[role]]];
         const entropy = tf.tidy(() => sumOfEntropies(w, weights, ENTROPY_AXES[role]).loss);
         return [entropy, prunedMassObjective(w, weights, pattern).loss];
       });

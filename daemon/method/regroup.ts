@@ -33,7 +33,8 @@ export function disposeColumns(columns: Columns): void {
  * @param of M, divides `columns`; `keep` N
  * @param effort comparisons of two shares at most (a sweep through all pairs is `columns² · rows`); the first rounds
  *   gain most: of all that six sweeps do, a tenth of a sweep gains four fifths
- * @param pause awaited after every round, so that other events run and a caller can stop the search by throwing
+ * @param pause awaited after every round, so that other events run and a caller can stop the search by throwing; once
+ *   where the device searches by itself
  * @returns for each place the column that should stand there
  */
 export async function regroupedColumns(
@@ -42,16 +43,10 @@ export async function regroupedColumns(
   effort: number,
   pause: () => Promise<void>,
 ): Promise<Int32Array> {
-  const [count, rows] =
-    columns instanceof tf.Tensor ? columns.shape : [columns.columns, columns.rows];
-  const groups = count / pattern.of;
-  const rounds = roundsOf(groups);
-  const perRound = Math.max(1, count * pattern.of * rows);
-  let left = Math.min(SWEEPS * rounds, Math.ceil(effort / perRound));
-  if (columns instanceof tf.Tensor) {
-    await pause();
-    return searchedThere(columns, pattern, groups, left);
-  }
+  if (columns instanceof tf.Tensor) return regroupedBlocks(columns, 1, pattern, effort, pause);
+  const { columns: count, rows } = columns;
+  const { groups, rounds, effortRounds } = scopeOf(count, rows, pattern.of, effort);
+  let left = effortRounds;
   const search = (await openSwapSearch(columns, pattern, GAIN)) ?? plainSearch(columns, pattern);
   for (let improved = true; improved && left > 0;) {
     improved = false;
@@ -63,24 +58,45 @@ export async function regroupedColumns(
   return search.order();
 }
 
-/** All rounds in one go: those behind a sweep that changed nothing change nothing, so nobody has to ask in between. */
-async function searchedThere(
+/** How far a search goes among `count` columns of `rows` shares each. */
+function scopeOf(count: number, rows: number, of: number, effort: number) {
+  const groups = count / of;
+  const rounds = roundsOf(groups);
+  const perRound = Math.max(1, count * of * rows);
+  return { groups, rounds, effortRounds: Math.min(SWEEPS * rounds, Math.ceil(effort / perRound)) };
+}
+
+/**
+ * {@link regroupedColumns} of equally many columns each, on the device and in one search: groups of different blocks
+ * never meet. All rounds in one go: those behind a sweep that changed nothing change nothing, so nobody has to ask in
+ * between. The columns have served when `pause` is over.
+ *
+ * @param shares `[blocks · columns, rows]`
+ * @param effort of one block
+ * @returns for each place the column that should stand there, of its own block
+ */
+export async function regroupedBlocks(
   shares: tf.Tensor2D,
+  blocks: number,
   pattern: { readonly keep: number; readonly of: number },
-  groups: number,
-  rounds: number,
+  effort: number,
+  pause: () => Promise<void>,
 ): Promise<Int32Array> {
-  if (groups < 2) return Int32Array.from({ length: shares.shape[0] }, (_, j) => j);
-  const turns = Math.min(rounds, roundsOf(groups));
-  const table = Array.from({ length: turns }, (_, turn) => pairsOf(groups, turn)).flat();
+  await pause();
+  const [all, rows] = shares.shape;
+  const { groups, rounds, effortRounds } = scopeOf(all / blocks, rows, pattern.of, effort);
+  if (groups < 2) return Int32Array.from({ length: all }, (_, j) => j);
+  const turns = Math.min(effortRounds, rounds);
+  const starts = Array.from({ length: blocks }, (_, block) => block * groups);
+  const table = Array.from({ length: turns }, (_, turn) => {
+    const pairs = pairsOf(groups, turn);
+    return starts.flatMap((start) => pairs.flatMap(([g, h]) => [start + g, start + h]));
+  }).flat();
   const order = tf.tidy(() => {
-    const pairs = tf.tensor3d(
-      Int32Array.from(table.flat()),
-      [turns, table.length / turns, 2],
-      "int32",
-    );
+    const shape: [number, number, number] = [turns, table.length / turns / 2, 2];
+    const pairs = tf.tensor3d(Int32Array.from(table), shape, "int32");
     const { keep, of } = pattern;
-    return regroupedThere(shares, pairs, { keep, of, gain: GAIN, rounds });
+    return regroupedThere(shares, pairs, { keep, of, gain: GAIN, rounds: effortRounds });
   });
   const found = await order.data<"int32">();
   order.dispose();

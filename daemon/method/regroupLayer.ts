@@ -6,12 +6,13 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { INPUT_OF, type Role } from "../vocabulary.ts";
-import { columnShares, stackedColumns, type Weighted } from "./columnShares.ts";
+import { columnShares, type Weighted } from "./columnShares.ts";
 import { columnWeights } from "./columnWeights.ts";
 import { cancelledBefore } from "./errors.ts";
 import type { LayerProblem } from "./layerProblem.ts";
 import { nextTurn } from "./nextTurn.ts";
 import { disposeColumns, regroupedColumns, type Columns } from "./regroup.ts";
+import { regroupedHeads } from "./regroupHeads.ts";
 import { foldedMatrix } from "./rotation.ts";
 import type { Rotation } from "./types.ts";
 
@@ -48,55 +49,57 @@ export async function regroupLayer(
     w: () => foldedMatrix(role, matrices[role], rotation, shape, tf.matMul),
     c: c[INPUT_OF[role]],
   });
-  const stream = ownR1 ? await columnShares(STREAM_READERS.map(weighted), pattern.of) : null;
-  const heads = await columnShares([weighted("o")], pattern.of);
-  const neurons = await columnShares([weighted("down")], pattern.of);
-  tf.dispose(Object.values(c));
-
-  /** Takes the columns over. */
-  const search = async (columns: Columns, share = 1): Promise<Int32Array> => {
-    try {
-      return await regroupedColumns(columns, pattern, share * EFFORT, async () => {
-        await nextTurn();
-        if (signal?.aborted) throw cancelledBefore("the columns were regrouped");
-      });
-    } finally {
-      disposeColumns(columns);
-    }
+  const made: Columns[] = [];
+  const shares = async (...readers: readonly Role[]): Promise<Columns> => {
+    const columns = await columnShares(readers.map(weighted), pattern.of);
+    made.push(columns);
+    return columns;
+  };
+  const pause = async (): Promise<void> => {
+    await nextTurn();
+    if (signal?.aborted) throw cancelledBefore("the columns were regrouped");
   };
   try {
-    const r1Order = stream ? await search(stream) : null;
-    const r2Orders: Int32Array[] = [];
-    const { kvHeads, headDim } = shape;
-    const group = shape.heads / kvHeads;
-    // Where M does not divide a head, its groups reach over heads and no R2 can reorder them.
-    for (let k = 0; headDim % pattern.of === 0 && k < kvHeads; k++) {
-      const starts = Array.from({ length: group }, (_, h) => (k * group + h) * headDim);
-      r2Orders.push(await search(stackedColumns(heads, starts, headDim), 1 / kvHeads));
-    }
-    const order = await search(neurons);
+    const stream = ownR1 ? await shares(...STREAM_READERS) : null;
+    const heads = await shares("o");
+    const neurons = await shares("down");
+    let before: Promise<unknown> = Promise.resolve();
+    /** The host does one after the other; a device is given all of them before the first is waited for. */
+    const begun = <T>(search: () => Promise<T>): Promise<T> => {
+      const found = neurons instanceof tf.Tensor ? search() : before.then(search);
+      before = found;
+      return found;
+    };
+    const searches = [
+      begun(async () => stream && (await regroupedColumns(stream, pattern, EFFORT, pause))),
+      begun(() => regroupedHeads(heads, shape, pattern, EFFORT, pause)),
+      begun(() => regroupedColumns(neurons, pattern, EFFORT, pause)),
+    ] as const;
+    // Where one fails, the others are not under way any more when their columns go.
+    await Promise.allSettled(searches);
+    const [r1Order, r2Order, order] = await Promise.all(searches);
     return {
       rotation: {
         r1: r1Order ? withColumns(rotation.r1, r1Order) : tf.clone(rotation.r1),
-        r2: r2Orders.length > 0 ? withHeadColumns(rotation.r2, r2Orders) : tf.clone(rotation.r2),
+        r2: r2Order ? withHeadColumns(rotation.r2, r2Order) : tf.clone(rotation.r2),
       },
       neurons: order,
     };
   } finally {
-    disposeColumns(heads);
-    disposeColumns(neurons);
+    tf.dispose(Object.values(c));
+    made.forEach(disposeColumns);
   }
 }
 
 const withColumns = (m: tf.Tensor2D, order: Int32Array): tf.Tensor2D =>
   tf.tidy(() => tf.gather(m, tf.tensor1d(order, "int32"), 1));
 
-function withHeadColumns(r2: tf.Tensor3D, orders: readonly Int32Array[]): tf.Tensor3D {
+/** @param order of `[blocks · headDim]` columns, within each block */
+function withHeadColumns(r2: tf.Tensor3D, order: Int32Array): tf.Tensor3D {
+  const [blocks, hd] = r2.shape;
   return tf.tidy(() => {
-    const turned = tf.unstack(r2).map((block, k) => {
-      const order = orders[k];
-      return order ? withColumns(block as tf.Tensor2D, order) : block;
-    });
-    return tf.stack(turned) as tf.Tensor3D;
+    const byColumn = tf.reshape(tf.transpose(r2, [0, 2, 1]), [blocks * hd, hd]);
+    const turned = tf.gather(byColumn, tf.tensor1d(order, "int32"));
+    return tf.transpose(tf.reshape(turned, [blocks, hd, hd]), [0, 2, 1]);
   });
 }

@@ -6,7 +6,12 @@
  * kernel), after it all at once as a matrix product.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { addProduct, selectLowest, sparsegptBlock, type BlockSelection } from "../backend/index.ts";
+import {
+  columnBlocks,
+  selectLowest,
+  sparsegptBlock,
+  type BlockSelection,
+} from "../backend/index.ts";
 import { prunedCount, type Pattern } from "../vocabulary.ts";
 import { blockTooSmall } from "./errors.ts";
 import { diagonalOf, type DampedFactor } from "./linalg/index.ts";
@@ -47,29 +52,17 @@ function withoutDead(w: tf.Tensor2D, dead: readonly number[]): tf.Tensor2D {
 
 function pruneBlocks(w: tf.Tensor2D, u: tf.Tensor2D, pattern: Pattern, width: number): tf.Tensor2D {
   const [rows, columns] = w.shape;
-  const done: tf.Tensor2D[] = [];
-  /** The columns from `start` on, with the errors of the earlier ones on them. */
-  let rest = tf.clone(w);
+  const blocks = columnBlocks(w);
   for (let start = 0; start < columns; start += width) {
     const size = Math.min(width, columns - start);
-    const after = columns - start - size;
     const block = tf.tidy(() => {
-      const w1 = tf.slice(rest, [0, 0], [rows, size]);
+      const w1 = blocks.next(size);
       const corner = tf.slice(u, [start, start], [size, size]);
       return sparsegptBlock(w1, corner, selection(w1, corner, start));
     });
-    done.push(block.weights);
-    if (after === 0) break;
-    // Down's columns are as many as a third of the layer: what came before is freed first.
-    const later = tf.slice(rest, [0, size], [rows, after]);
-    rest.dispose();
-    rest = tf.tidy(() => {
-      const toTheRight = tf.slice(u, [start, start + size], [size, after]);
-      return addProduct(later, tf.neg(block.errors), toTheRight);
-    });
-    block.errors.dispose();
+    blocks.replace(block, u);
   }
-  return tf.concat(done, 1);
+  return blocks.finish();
 
   function selection(block: tf.Tensor2D, corner: tf.Tensor2D, start: number): BlockSelection {
     if (pattern.kind === "nm") return pattern;

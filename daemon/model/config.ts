@@ -91,6 +91,7 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   const c = parsed.data;
   if (c.quantization_config) {
     throw unsupportedFeature(
+      root,
       modelType,
       "quantization_config",
       "start from the unquantized checkpoint",
@@ -98,6 +99,7 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   }
   if (c.hidden_act !== "silu") {
     throw unsupportedFeature(
+      root,
       modelType,
       `hidden_act "${c.hidden_act}"`,
       "only SwiGLU (silu) is supported",
@@ -107,6 +109,7 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   const rotary = c.rope_parameters?.partial_rotary_factor ?? c.partial_rotary_factor ?? 1;
   if (rotary !== 1) {
     throw unsupportedFeature(
+      root,
       modelType,
       `partial_rotary_factor ${rotary}`,
       "RoPE is supported where it turns all dimensions of a head",

@@ -1,5 +1,4 @@
 import { coded, type DenoiseError } from "../errors.ts";
-import { option, text } from "../wording.ts";
 
 const input = coded("model", "input");
 const failed = coded("model", "failed");
@@ -28,8 +27,16 @@ export const unsupportedArchitecture = (
       `Supported: ${supported.join(", ")}. \`inspect\` opens the checkpoint all the same.`,
   );
 
-export const unsupportedFeature = (modelType: string, feature: string, why: string): DenoiseError =>
-  input("unsupported-feature", `This ${modelType} checkpoint uses ${feature}: ${why}.`);
+export const unsupportedFeature = (
+  root: string,
+  modelType: string,
+  feature: string,
+  why: string,
+): DenoiseError =>
+  input(
+    "unsupported-feature",
+    `${root}/config.json: this ${modelType} checkpoint uses ${feature}: ${why}.`,
+  );
 
 export const missingTensor = (root: string, name: string): DenoiseError =>
   input(
@@ -66,6 +73,7 @@ export const nonFiniteWeights = (file: string, name: string, count: number): Den
 export const nonFiniteActivations = (layer: number): DenoiseError =>
   failed(
     "non-finite-activations",
-    text`The activations of layer ${layer} are NaN or infinite. If the checkpoint runs elsewhere in bfloat16,
-      its values may exceed this device's range: try ${option("device", "wasm")}, which computes in float32.`,
+    `The activations of layer ${layer} are NaN or infinite: its weights, or those of a layer before, are too large for ` +
+      `what they are multiplied with. The checkpoint is damaged, or was converted wrongly: fetch it again, or start ` +
+      `from the one it was made from.`,
   );

@@ -56,7 +56,7 @@ export function ropeSchema(
       ? `its factors change with the length of the text, which is not built yet. Take the model's variant for short ` +
         `contexts if there is one; ${supported}`
       : supported;
-    throw unsupportedFeature(modelType, `rope scaling ${JSON.stringify(type)}`, why);
+    throw unsupportedFeature(root, modelType, `rope scaling ${JSON.stringify(type)}`, why);
   }
   const parsed = scalingSchema.safeParse({ ...scaling, rope_type: type });
   if (!parsed.success) {

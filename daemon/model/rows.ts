@@ -15,8 +15,21 @@ interface RowsRead {
   readonly upload: () => tf.Tensor2D;
 }
 
-/** Nothing is checked. */
-async function readRows(checkpoint: Checkpoint, name: string, range?: RowRange): Promise<RowsRead> {
+/** An array for codes, which they leave when they go up. */
+interface CodeArray {
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Nothing is checked.
+ * @param array where to read codes to, made larger if need be; memory of their own by default
+ */
+async function readRows(
+  checkpoint: Checkpoint,
+  name: string,
+  range?: RowRange,
+  array?: CodeArray,
+): Promise<RowsRead> {
   const { dtype, shape: [all = 0, columns = 0] = [] } = checkpoint.tensors.get(name) ?? {};
   const { rowStart, rowEnd } = range ?? { rowStart: 0, rowEnd: all };
   const shape: [number, number] = [rowEnd - rowStart, columns];
@@ -26,9 +39,17 @@ async function readRows(checkpoint: Checkpoint, name: string, range?: RowRange):
     return { values, upload: () => tf.tensor2d(values, shape) };
   }
   const rowBytes = 2 * columns;
-  expectArray(shape[0] * rowBytes);
-  const codes = await checkpoint.readBytes(name, rowStart * rowBytes, rowEnd * rowBytes);
+  const count = shape[0] * rowBytes;
+  if (!array || array.bytes.byteLength < count) expectArray(count);
+  const codes = array
+    ? await checkpoint.readInto(name, roomFor(count, array), rowStart * rowBytes)
+    : await checkpoint.readBytes(name, rowStart * rowBytes, rowEnd * rowBytes);
   return { upload: () => decodedHalf<tf.Rank.R2>(half, codes, shape) };
+}
+
+function roomFor(count: number, array: CodeArray): Uint8Array<ArrayBuffer> {
+  if (array.bytes.byteLength < count) array.bytes = new Uint8Array(count);
+  return array.bytes.subarray(0, count);
 }
 
 /**
@@ -49,22 +70,23 @@ export async function readMatrix(
 
 /**
  * Several, one after the other in this order. Where the device decodes in memory of its own, the next is read while one
- * goes up; elsewhere only one is on its way at a time.
+ * goes up; elsewhere only one is on its way at a time, and all through the same array.
  */
 export async function readInTurn(
   checkpoint: Checkpoint,
   places: readonly ({ readonly name: string } & RowRange)[],
 ): Promise<tf.Tensor2D[]> {
   const matrices: tf.Tensor2D[] = [];
+  const ahead = hasHalfKernels() && hasOwnMemory();
+  const array = ahead ? undefined : { bytes: new Uint8Array() };
   const start = (at: number): Promise<RowsRead> | undefined => {
     const place = places[at];
-    const reading = place && readRows(checkpoint, place.name, place);
+    const reading = place && readRows(checkpoint, place.name, place, array);
     // Awaited in its turn, or never where the one before fails.
     reading?.catch(() => undefined);
     return reading;
   };
   try {
-    const ahead = hasHalfKernels() && hasOwnMemory();
     let next = start(0);
     for (let at = 0; at < places.length; at++) {
       const rows = await (next ?? start(at));

@@ -12,7 +12,7 @@ import {
 import { INPUT_KINDS, type InputKind, type LayerShape } from "../vocabulary.ts";
 import type { StreamReader, StreamWriter } from "./activations.ts";
 import { windowsPerBatch } from "./batches.ts";
-import { roomForLayer } from "./estimate.ts";
+import { roomForLayer } from "./deviceMemory.ts";
 import { eachStreamed, type StreamBatch } from "./streamPasses.ts";
 
 export interface LayerPass {
@@ -190,7 +190,7 @@ async function overWindows(
 }
 
 const roomFor = ({ shape: { seqLen } }: StreamReader, { config }: SequenceContext): number =>
-  roomForLayer(config.shape, seqLen);
+  roomForLayer(config, seqLen);
 
 const batchOf = ({ shape }: StreamReader, { config }: SequenceContext): number =>
   Math.min(shape.windows, windowsPerBatch({ seqLen: shape.seqLen, ...config.shape }));

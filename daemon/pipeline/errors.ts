@@ -68,11 +68,20 @@ export const nothingToResume = (work: string): DenoiseError =>
     text`There is no unfinished run in ${work}. ${firstAction("startAnew")}.`,
   );
 
-export const resumeMismatch = (what: string, before: string, now: string): DenoiseError =>
+/** @param difference as it follows "was started with" */
+export const resumeMismatch = (work: string, difference: string): DenoiseError =>
   usage(
     "resume-mismatch",
-    `The unfinished run was started with ${what} ${before}, now it is ${now}. Resume with the same options and input, ` +
-      `or delete its work folder to start over.`,
+    `The unfinished run in ${work} was started with ${difference}. Resume with the same options and input, or delete ` +
+      `that folder to start over.`,
+  );
+
+/** @param difference as it follows "was started with" */
+export const finishedOtherwise = (output: string, difference: string): DenoiseError =>
+  usage(
+    "finished-otherwise",
+    `${output} is whole already, but the run that made it was started with ${difference}. Choose another output, or ` +
+      `move that folder away to start over.`,
   );
 
 export const runInProgress = (lock: string, pid: number): DenoiseError =>

@@ -1,15 +1,10 @@
-/**
- * Floating-point operations, memory and disk of a run, from shapes alone. Used to weigh the progress bar, to tell the
- * time before the work, and to refuse what cannot fit.
- */
+/** The work of a run, from shapes alone: to weigh the progress bar, and to tell the time before the work. */
 import { stepFlops } from "../method/index.ts";
-import type { Recipe, RotationScope } from "../report.ts";
+import type { Recipe } from "../report.ts";
 import { matrixShape, ROLES, type LayerShape } from "../vocabulary.ts";
-import { windowsPerBatch } from "./batches.ts";
 
-export interface RunSize {
+interface LayerSize {
   readonly shape: LayerShape;
-  readonly layers: number;
   readonly recipe: Recipe;
 }
 
@@ -46,7 +41,7 @@ export interface LayerWork {
 }
 
 /** Operations of one layer by stage. */
-export function layerWork({ shape, recipe }: Omit<RunSize, "layers">): LayerWork {
+export function layerWork({ shape, recipe }: LayerSize): LayerWork {
   const tokens = recipe.samples * recipe.seqLen;
   const forward = forwardFlops(shape, recipe.samples, recipe.seqLen);
   const calibrated = recipe.method !== "magnitude";
@@ -62,80 +57,30 @@ export function layerWork({ shape, recipe }: Omit<RunSize, "layers">): LayerWork
   };
 }
 
-/** How many rotations of the residual stream there are. */
-function scopeCount(rotation: RotationScope, layers: number): number {
-  switch (rotation.kind) {
-    case "none":
-      return 0;
-    case "layer":
-      return layers;
-    case "every":
-      return Math.ceil(layers / rotation.layers);
-    case "global":
-      return 1;
-    default:
-      return rotation satisfies never;
-  }
+/** Of a step, whatever its size: some fifty operations are called, and one number is waited for. */
+const STEP_SECONDS = 2e-3;
+/** Of one layer's regrouping: `regroupLayer` searches three orders for a tenth of a second each, twice. */
+const REGROUP_SECONDS = 0.6;
+
+/** Seconds that learning one layer takes whatever the rate of products: for small models the most of it. */
+export const rotateSeconds = ({ steps, rotation, regroup }: Recipe): number =>
+  rotation.kind === "none" ? 0 : steps * STEP_SECONDS + (regroup ? REGROUP_SECONDS : 0);
+
+/** What the models of a report are measured by. */
+export interface EvaluationWork {
+  readonly windows: number;
+  readonly seqLen: number;
+  /** Whether the model is pruned once more without rotation, to compare with. */
+  readonly baseline: boolean;
 }
 
-/** What heatmaps of single weights are computed from (`heatmapFile.ts`): R1 as float16, column weights as float32. */
-const heatmapBytes = (layers: number, scopes: number, { d, ffn }: LayerShape): number =>
-  scopes * 2 * d ** 2 + layers * 4 * (6 * d + 3 * ffn);
-
-export interface Footprint {
-  /** Peak of the numeric backend, bytes. */
-  readonly deviceMemory: number;
-  /** Peak of the process beside it. */
-  readonly hostMemory: number;
-  /** The largest matrix or Hessian, bytes. */
-  readonly largestTensor: number;
-  /** Disk for the work folder, without the output. */
-  readonly workDisk: number;
-}
-
-/** An idle process with its backend loaded. */
-const IDLE_BYTES = 250e6;
-
-/** Peak of the numeric backend while it is at one layer: its weights and Hessians twice, and a batch. */
-function layerBytes(shape: LayerShape, seqLen: number, calibrated: boolean): number {
-  const weights = 4 * layerElements(shape);
-  const hessians = calibrated
-    ? 4 * (2 * shape.d ** 2 + (shape.heads * shape.headDim) ** 2 + shape.ffn ** 2)
-    : 0;
-  const batch = 4 * windowsPerBatch({ seqLen, ...shape }) * seqLen * (4 * shape.d + 3 * shape.ffn);
-  return 2 * weights + 2 * hessians + batch;
-}
-
-/** Of a device whose spare memory keeps activations: the libraries' own, and pieces that fit nothing. */
-const SPARE_BYTES = 512e6;
-const SPARE_SHARE = 0.25;
-
-/** What the work on a layer must find free before a device keeps activations, bytes. */
-export function roomForLayer(shape: LayerShape, seqLen: number): number {
-  return (1 + SPARE_SHARE) * layerBytes(shape, seqLen, true) + SPARE_BYTES;
-}
-
-/**
- * @param outputBytes size of the finished output, of which the work folder holds every layer once
- */
-export function footprint({ shape, layers, recipe }: RunSize, outputBytes: number): Footprint {
-  const layer = 4 * layerElements(shape);
-  const stream = 4 * recipe.samples * recipe.seqLen * shape.d;
-  const calibrated = recipe.method !== "magnitude";
-  const shared = recipe.rotation.kind === "every" || recipe.rotation.kind === "global";
-  const metrics = shared && calibrated ? layers * 4 * 2 * shape.d ** 2 : 0;
-  // The first layer's stays where it is while OWL's pass goes through the layers.
-  const streams = recipe.profile.kind === "owl" ? 3 : calibrated ? 2 : 0;
-  return {
-    deviceMemory: layerBytes(shape, recipe.seqLen, calibrated),
-    hostMemory: IDLE_BYTES + layer,
-    largestTensor: 4 * Math.max(shape.ffn * shape.d, calibrated ? shape.ffn ** 2 : 0),
-    workDisk:
-      outputBytes +
-      layers * 4 * shape.d ** 2 +
-      streams * stream +
-      metrics +
-      // In the work folder and in the output until the former goes.
-      2 * heatmapBytes(layers, scopeCount(recipe.rotation, layers), shape),
-  };
+/** Operations of evaluating behind a run. */
+export function evaluationFlops(
+  { shape, layers, recipe }: LayerSize & { readonly layers: number },
+  { windows, seqLen, baseline }: EvaluationWork,
+): number {
+  const models = baseline ? 3 : 2;
+  const { collect, prune, propagate } = layerWork({ shape, recipe });
+  const again = baseline ? collect + prune + propagate : 0;
+  return layers * (models * forwardFlops(shape, windows, seqLen) + again);
 }

@@ -25,7 +25,7 @@ import {
 } from "./activations.ts";
 import { eachBatch, windowsPerBatch } from "./batches.ts";
 import { propagate } from "./collect.ts";
-import { roomForLayer } from "./estimate.ts";
+import { roomForLayer } from "./deviceMemory.ts";
 import { eachStreamed, type StreamBatch } from "./streamPasses.ts";
 
 const SCRATCH: StreamOptions = { scratch: true };
@@ -138,7 +138,7 @@ async function score(
     sum += losses.reduce((a, b) => a + b, 0);
   };
   try {
-    const leave = roomForLayer(config.shape, seqLen);
+    const leave = roomForLayer(config, seqLen);
     await eachStreamed(stream, { perBatch, signal, leave, last: true }, scoreBatch);
     return sum;
   } finally {

@@ -1,8 +1,8 @@
 /** One layer from its learned rotation to its file: fold, prune, pass the stream on, describe, write. */
 import * as tf from "@tensorflow/tfjs-core";
 import { rm } from "node:fs/promises";
+import { releaseSpare } from "../backend/index.ts";
 import {
-  createLayerProblem,
   measure,
   permuteMetric,
   type LayerFigures,
@@ -17,6 +17,7 @@ import { writeStream, type StreamReader } from "./activations.ts";
 import { propagate } from "./collect.ts";
 import { reorderedLayer } from "./denseLayer.ts";
 import { writeHeatmapFile } from "./heatmapFile.ts";
+import { inStep } from "./inStep.ts";
 import { LayerFileWriter, type SelfTestStreams } from "./layerFile.ts";
 import {
   cellsFor,
@@ -62,21 +63,26 @@ export async function finishLayer(
   run.progress.start("prune", i);
 
   const dense = await run.dense.take(i);
+  // Nothing of the learning is needed any more, and pictures take the host's memory instead.
+  releaseSpare();
   const denseMetric = await learned.metrics.load(i);
-  const before = await describeBefore(run, i, dense.matrices, denseMetric, cells);
+  // What the report tells is asked for here, and waited for when it is written: the host draws while the device prunes.
+  const before = describeBefore(run, i, dense.matrices, denseMetric, cells);
+  await inStep(before);
   const denseStream = advance(model, boundary.selfTest.dense, i, dense);
 
   // From here on the neurons stand in their new order; the self-test shows that this changes nothing.
   const neurons = learned.neurons?.[i - scope.first] ?? null;
   const folded = reorderedLayer(dense, neurons);
   const metric = neurons ? permuteMetric(denseMetric, neurons) : denseMetric;
-  const figures = await figuresOf(run, i, folded.matrices, metric, rotation);
+  const rotated = rotatedLayer(run, folded, rotation, boundary.basis, i === scope.first);
+  const figures = figuresOf(run, i, rotated.matrices, metric, rotation);
+  await inStep(figures);
   const facts = { denseMetric, metric, rotation, neurons };
   const heatmap = await writeHeatmapFile(run, i, scope.first, facts);
   const taken = new PrunedPictures(metric, rotation, shape, cells);
   if (metric !== denseMetric && metric.method !== "magnitude") metric.down.dispose();
   learned.metrics.release(denseMetric);
-  const rotated = rotatedLayer(run, folded, rotation, boundary.basis, i === scope.first);
   const rotatedStream = advance(model, boundary.selfTest.rotated, i, rotated);
   boundary.basis?.dispose();
   learned.metrics.used(i);
@@ -96,11 +102,13 @@ export async function finishLayer(
       file,
     });
     await heatmap.written;
-    const pictures = await taken.finish();
+    const pictures = taken.finish();
+    await inStep(pictures);
     stream = await passOn(run, i, boundary.stream, pruned);
     const prunedStream = advance(model, boundary.selfTest.pruned, i, pruned);
     disposeLayer(pruned);
-    const report = layerReport(run, i, { before, after: { figures, pictures } }, learned);
+    const after = { figures: await figures, pictures: await pictures };
+    const report = layerReport(run, i, { before: await before, after }, learned);
     const fallbacks = i === scope.first ? [...learned.fallbacks, ...log] : log;
     const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
     await file.describe(rotation, selfTest, { report, fallbacks });
@@ -114,7 +122,7 @@ export async function finishLayer(
     return { stream, basis, selfTest, settled };
   } catch (error) {
     // Files may still be on their way to the disk, which must not go on behind the run's lock.
-    await Promise.allSettled([heatmap.written, file?.abort(), stream?.close()]);
+    await Promise.allSettled([before, figures, heatmap.written, file?.abort(), stream?.close()]);
     taken.dispose();
     disposeLayer(pruned ?? rotated);
     tf.dispose([denseStream, rotatedStream]);
@@ -149,6 +157,7 @@ async function settle(
   await rm(run.work.stream(i), { force: true });
 }
 
+/** All of it is asked for before anything is waited for: the tensors have served when it returns its promise. */
 async function describeBefore(
   run: Run,
   index: number,
@@ -157,18 +166,15 @@ async function describeBefore(
   cells: number,
 ): Promise<LayerFacts["before"]> {
   const { shape } = run.model.config;
-  const figures = await figuresOf(run, index, matrices, metric, null);
-  const pictures = await picturesBefore(
-    matrices,
-    metric,
-    shape,
-    run.budget.layerPattern(index),
-    cells,
-  );
+  const pattern = run.budget.layerPattern(index);
+  const [figures, pictures] = await Promise.all([
+    figuresOf(run, index, matrices, metric, null),
+    picturesBefore(matrices, metric, shape, pattern, cells),
+  ]);
   return { figures, pictures };
 }
 
-async function figuresOf(
+function figuresOf(
   run: Run,
   index: number,
   matrices: LayerMatrices,
@@ -176,10 +182,8 @@ async function figuresOf(
   rotation: Rotation | null,
 ): Promise<LayerFigures> {
   const { shape } = run.model.config;
-  const problem = createLayerProblem(matrices, metric, shape, run.budget.layerPattern(index));
-  const figures = await measure(problem, rotation);
-  problem.dispose();
-  return figures;
+  const pattern = run.budget.layerPattern(index);
+  return measure({ matrices, metric, shape, pattern }, rotation);
 }
 
 /** The stream that enters layer `i + 1`; null behind the last layer. */

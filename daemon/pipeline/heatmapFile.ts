@@ -27,6 +27,7 @@ import {
 import { inputNormName, postAttentionNormName, weightPlace } from "../model/index.ts";
 import { HEATMAPS, heatmapPath, keptPath, numberedFile } from "../runFiles.ts";
 import { INPUT_KINDS, ROLES } from "../vocabulary.ts";
+import { inStep } from "./inStep.ts";
 import { storedBytes } from "./rounding.ts";
 import type { Run } from "./run.ts";
 
@@ -42,7 +43,8 @@ export interface HeatmapFacts {
 }
 
 /**
- * When it resolves the tensors have served: what they hold is here, and on its way to the disk.
+ * When it resolves the tensors have served: what they hold has been asked of the device, and goes to the disk from there.
+ *
  * @param first layer of its scope
  * @returns `written` settles when it is there, which must be before the layer counts as finished
  */
@@ -58,16 +60,19 @@ export async function writeHeatmapFile(
   await mkdir(folder, { recursive: true });
   const rotated = run.recipe.rotation.kind !== "none";
   const identity = identityRotation(shape);
-  const tensors = [
-    ...(await columns("before", denseMetric, identity, run)),
-    ...(await columns("after", metric, rotation, run)),
-    vector("gain.qkv", await checkpoint.readFloats(inputNormName(layer))),
-    vector("gain.mlp", await checkpoint.readFloats(postAttentionNormName(layer))),
-  ];
+  const gain = async (kind: string, name: string): Promise<TensorData> =>
+    vector(`gain.${kind}`, await checkpoint.readFloats(name));
+  const asked = Promise.all([
+    ...columns("before", denseMetric, identity, run),
+    ...columns("after", metric, rotation, run),
+    gain("qkv", inputNormName(layer)),
+    gain("mlp", postAttentionNormName(layer)),
+    ...(neurons ? [Promise.resolve(vector("neurons", Float32Array.from(neurons)))] : []),
+    ...(rotated ? [floats("r2", "F32", rotation.r2)] : []),
+  ]);
+  const basis = rotated && layer === first ? floats("r1", "F16", rotation.r1) : null;
   disposeRotation(identity);
-  if (neurons) tensors.push(vector("neurons", Float32Array.from(neurons)));
-  if (rotated) tensors.push(await floats("r2", "F32", rotation.r2));
-  const r1 = rotated && layer === first ? await floats("r1", "F16", rotation.r1) : null;
+  await inStep(Promise.all([asked, basis]));
   const places = Object.fromEntries(ROLES.map((role) => [role, weightPlace(config, layer, role)]));
   const facts = {
     shape,
@@ -76,6 +81,7 @@ export async function writeHeatmapFile(
     dense: keptPath(checkpoint.root),
   };
   const write = async (): Promise<void> => {
+    const [tensors, r1] = await Promise.all([asked, basis]);
     if (r1) await writeSafetensors(join(folder, rotationFile(first)), [r1]);
     const heatmap = JSON.stringify(facts);
     await writeSafetensors(heatmapPath(run.work.path, layer), tensors, { heatmap });
@@ -97,19 +103,18 @@ export async function writeHeatmaps(run: Run, writer: CheckpointWriter): Promise
   }
 }
 
-async function columns(
+function columns(
   side: "before" | "after",
   metric: LayerMetric,
   rotation: Rotation,
   run: Run,
-): Promise<TensorData[]> {
+): Promise<TensorData>[] {
   const weights = columnWeights(metric, rotation, run.model.config.shape);
-  const tensors: TensorData[] = [];
-  for (const kind of INPUT_KINDS) {
-    tensors.push(vector(`${side}.${kind}`, await weights[kind].data<"float32">()));
+  return INPUT_KINDS.map(async (kind) => {
+    const values = await weights[kind].data<"float32">();
     weights[kind].dispose();
-  }
-  return tensors;
+    return vector(`${side}.${kind}`, values);
+  });
 }
 
 const vector = (name: string, values: Float32Array): TensorData => ({

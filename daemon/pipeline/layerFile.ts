@@ -13,7 +13,8 @@ import {
 import type { Rotation } from "../method/index.ts";
 import type { Fallback, LayerReport } from "../report.ts";
 import { corruptWork } from "./errors.ts";
-import { floatTensor, readRotation, readTensor, rotationTensors } from "./rotationFile.ts";
+import { inStep } from "./inStep.ts";
+import { floatBytes, readRotation, readTensor, rotationParts } from "./rotationFile.ts";
 
 /** The self-test's window on its way through the model, `[1, T, d]` each. */
 export interface SelfTestStreams {
@@ -64,19 +65,23 @@ export class LayerFileWriter {
     await this.#writing;
   }
 
-  /** Adds what the run still needs of the layer; nothing of it is on the device any more then. */
+  /** Adds what the run still needs of the layer; the tensors have served when it resolves. */
   async describe(
     rotation: Rotation,
     streams: SelfTestStreams,
     finished: FinishedLayer,
   ): Promise<void> {
     const tensors = [
-      ...(await rotationTensors(rotation)),
-      await floatTensor(DENSE, streams.dense),
-      await floatTensor(ROTATED, streams.rotated),
-      await floatTensor(PRUNED, streams.pruned),
-    ];
-    for (const { data, ...spec } of tensors) this.store(spec, [Promise.resolve(data)]);
+      ...rotationParts(rotation),
+      [DENSE, streams.dense],
+      [ROTATED, streams.rotated],
+      [PRUNED, streams.pruned],
+    ] as const;
+    for (const [name, t] of tensors) {
+      const data = floatBytes(t);
+      this.store({ name, dtype: "F32", shape: t.shape }, [data]);
+      await inStep(data);
+    }
     const report = Buffer.from(JSON.stringify(finished));
     const shape = [report.byteLength];
     this.store({ name: FINISHED, dtype: "U8", shape }, [Promise.resolve(report)]);

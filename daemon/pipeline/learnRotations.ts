@@ -162,6 +162,7 @@ function curveRecorder(run: Run, { first, end }: Scope) {
   // Of the step alone, so that a resumed run computes the same; the first point and the last are among them.
   const hasEntropy = (step: number): boolean =>
     isKept(step) && ((step - 1) % (ENTROPY_EVERY * every) === 0 || step + every > steps);
+  const name = end - first === 1 ? `layer ${first}` : `layers ${first} to ${end - 1}`;
   let before = 0;
   return {
     points,
@@ -172,6 +173,7 @@ function curveRecorder(run: Run, { first, end }: Scope) {
         steps: count,
         phases,
         learningRate: recipe.learningRate,
+        subject: { name, stepsBefore: offset },
         signal,
         entropyAt: (own) => hasEntropy(offset + own),
         onStep(report) {

@@ -1,6 +1,6 @@
 /** The figures and pictures of one layer for the report: importance before and after rotation, and the mask. */
 import * as tf from "@tensorflow/tfjs-core";
-import { rowSelection, selectLowest } from "../backend/index.ts";
+import { hasOwnMemory, rowSelection, selectLowest } from "../backend/index.ts";
 import {
   columnWeights,
   disposeRotation,
@@ -43,7 +43,9 @@ export interface PrunedPicture extends Picture {
 }
 
 /**
- * Importance before rotation; what the pattern would delete is marked as pruned.
+ * Importance before rotation; what the pattern would delete is marked as pruned. The tensors have served when it returns
+ * its promise.
+ *
  * @param matrices norm gains folded, not rotated
  */
 export async function picturesBefore(
@@ -57,8 +59,7 @@ export async function picturesBefore(
   const columns = columnWeights(metric, identity, shape);
   disposeRotation(identity);
   const pooling = new Pooling(cells);
-  // All is asked for before anything is waited for, so that a device has work while the host draws.
-  const pictures = ROLES.map(async (role) => {
+  const draw = async (role: Role) => {
     const s = importance(matrices[role], columns[INPUT_OF[role]]);
     const sample = sampledRows(s);
     const mask = selectLowest(sample, rowSelection(pattern, s.shape[1]));
@@ -66,7 +67,14 @@ export async function picturesBefore(
     s.dispose();
     const [overview, histogram] = await picture;
     return [role, { overview, histogram }] as const;
-  });
+  };
+  const pictures: ReturnType<typeof draw>[] = [];
+  for (const role of ROLES) {
+    const picture = draw(role);
+    pictures.push(picture);
+    // A device with memory of its own is asked for all at once, without a pause: the tensors have served then.
+    if (!hasOwnMemory()) await picture;
+  }
   pooling.dispose();
   tf.dispose(Object.values(columns));
   return Object.fromEntries(await Promise.all(pictures)) as Record<Role, Picture>;

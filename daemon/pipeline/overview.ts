@@ -84,7 +84,9 @@ function quantised(
     if (value > max) max = value;
   }
   const scale = max > min ? 255 / (max - min) : 0;
-  const bytes = Uint8Array.from(values, (v) => Math.round((v - min) * scale));
+  const bytes = new Uint8Array(values.length);
+  // By index: `from` makes an object of every value first.
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Math.round(((values[i] ?? NaN) - min) * scale);
   return { rows, cols, unit, min, max, data: Buffer.from(bytes).toString("base64") };
 }
 

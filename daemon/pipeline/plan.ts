@@ -36,6 +36,8 @@ export interface Plan {
   readonly tensors: readonly PlannedTensor[];
   /** Names of the output's weight files. */
   readonly files: readonly string[];
+  /** Whether the device's memory is its own, a GPU's, and no part of the machine's. */
+  readonly ownMemory: boolean;
   /** Estimates, bytes. `deviceMemory` is what the numeric backend holds at its peak. */
   readonly deviceMemory: number;
   readonly hostMemory: number;

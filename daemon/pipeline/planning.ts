@@ -3,6 +3,7 @@ import { readdir, stat, statfs } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { totalmem } from "node:os";
+import { hasInverseFactor, hasOwnMemory, type DeviceName } from "../backend/index.ts";
 import type { Checkpoint, ShardPlan } from "../checkpoint/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
@@ -11,7 +12,11 @@ import { inWords, type Words } from "../wording.ts";
 import { workPath } from "../runFiles.ts";
 import { planOutput } from "./commit.ts";
 import { notEnoughDisk, notEnoughMemory } from "./errors.ts";
-import { footprint, forwardFlops, layerWork } from "./estimate.ts";
+import { deviceMemory, type Windows } from "./deviceMemory.ts";
+import { workDisk } from "./disk.ts";
+import { evaluationFlops, forwardFlops, layerWork, rotateSeconds } from "./estimate.ts";
+import { defaultEvaluationSeqLen, rotates } from "./evaluation.ts";
+import { hostMemory } from "./hostMemory.ts";
 import type { PruneOptions } from "./options.ts";
 import { boundaryLayers, planTensors } from "./outputPlan.ts";
 import type { Plan, PlannedTensor, Shortage } from "./plan.ts";
@@ -23,24 +28,38 @@ export interface Planned {
   readonly shards: ShardPlan;
 }
 
+/** The open device. */
+export interface Machine {
+  readonly device: DeviceName;
+  /** Operations a second to count on (`speedOf`). */
+  readonly speed: number;
+}
+
 export async function makePlan(
   options: PruneOptions,
   out: string,
   model: Model,
   recipe: Recipe,
+  { device, speed }: Machine,
   notes: readonly string[],
 ): Promise<Planned> {
   const { checkpoint, config } = model;
-  const { shape, layers } = config;
+  const { shape, layers, vocabSize: vocabulary } = config;
   const tensors = planTensors(model, recipe, plannedBudget({ recipe, shape, layers }));
   const shards = planOutput(tensors, checkpoint, options.maxShardBytes ?? DEFAULTS.maxShardBytes);
-  const size = footprint({ shape, layers, recipe }, shards.totalBytes);
-  const compared = options.evaluation && options.evaluation.baseline !== false;
-  // The baseline is a second output, with its work, in this one's work folder.
-  const copies = compared && recipe.rotation.kind !== "none" ? 2 : 1;
+  const evaluation = await plannedEvaluation(options, model);
   const there = await diskUse(workPath(out));
   const work = layerWork({ shape, recipe });
   const perLayer = work.profile + work.collect + work.rotate + work.prune + work.propagate;
+  const measuring = evaluation ? evaluationFlops({ shape, layers, recipe }, evaluation) : 0;
+  const flops = layers * perLayer + 2 * layers * forwardFlops(shape, 1, 64) + measuring;
+  const { seqLen } = recipe;
+  const disk = workDisk({
+    ...{ shape, layers, recipe, evaluation },
+    outputBytes: shards.totalBytes,
+    layerBytes: bytesOf(shards, /\.layers\.\d+\./),
+  });
+  const calibrated = recipe.method !== "magnitude";
   const plan: Plan = {
     checkpoint: checkpoint.root,
     output: out,
@@ -51,18 +70,73 @@ export async function makePlan(
     recipe,
     tensors,
     files: shards.files.map((file) => file.name),
-    deviceMemory: size.deviceMemory,
-    hostMemory: size.hostMemory,
-    largestTensor: size.largestTensor,
-    workDisk: Math.max(0, size.workDisk * copies + shards.totalBytes * (copies - 1) - there),
+    ownMemory: hasOwnMemory(),
+    deviceMemory: deviceMemory(
+      { shape, vocabulary, layers, recipe, evaluation },
+      { device, factor: factorOn(device) },
+    ),
+    hostMemory: hostMemory({
+      shape,
+      vocabulary,
+      seqLen,
+      device,
+      weightBytes: widest(tensors, shards),
+    }),
+    largestTensor: 4 * Math.max(shape.ffn * shape.d, calibrated ? shape.ffn ** 2 : 0),
+    workDisk: Math.max(0, disk - there),
     outputDisk: shards.totalBytes,
     freeDisk: await freeDisk(out),
-    flops: layers * perLayer + 2 * layers * forwardFlops(shape, 1, 64),
-    seconds: null,
+    flops,
+    seconds: flops / speed + layers * rotateSeconds(recipe),
     shortages: [],
     notes: [...notes, ...planNotes(model, recipe, tensors)],
   };
   return { plan, shards };
+}
+
+/** The factor of a Hessian: `wasm` makes it in place where its BLAS has LAPACK, `cuda` beside it, else it is composed. */
+function factorOn(device: DeviceName): 1 | 2 | 2.25 {
+  if (!hasInverseFactor()) return 2.25;
+  return device === "wasm" ? 1 : 2;
+}
+
+/** Bytes of a text that make a token, at the least: languages with long words, and programs. */
+const TOKEN_BYTES = 2;
+
+/** The evaluation as far as it is known before its text is read. */
+async function plannedEvaluation(
+  options: PruneOptions,
+  model: Model,
+): Promise<(Windows & { readonly baseline: boolean }) | null> {
+  const { evaluation } = options;
+  if (!evaluation) return null;
+  const seqLen = evaluation.seqLen ?? defaultEvaluationSeqLen(model);
+  const sizes = evaluation.files.map((file) =>
+    stat(file)
+      .then(({ size }) => size)
+      .catch(() => 0),
+  );
+  const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  const windows = Math.ceil(bytes / TOKEN_BYTES / seqLen);
+  return {
+    windows: Math.min(evaluation.maxWindows ?? Infinity, windows),
+    seqLen,
+    baseline: rotates(options) && evaluation.baseline !== false,
+  };
+}
+
+/** Of the output's tensors with such a name. */
+const bytesOf = ({ tensors }: ShardPlan, name: RegExp): number =>
+  [...tensors].reduce((sum, [own, { bytes }]) => sum + (name.test(own) ? bytes : 0), 0);
+
+/** Bytes of a pruned weight. */
+function widest(tensors: readonly PlannedTensor[], shards: ShardPlan): number {
+  const pruned = tensors.filter(({ fate }) => fate === "pruned");
+  const sizes = pruned.map(({ name, shape }) => {
+    const elements = shape.reduce((product, n) => product * n, 1);
+    return (shards.tensors.get(name)?.bytes ?? 0) / elements;
+  });
+  return Math.max(...sizes);
 }
 
 interface Limits {
@@ -104,7 +178,11 @@ function lacks(plan: Plan, device: Limits): Lack[] {
       notEnoughDisk(dirname(plan.output), needed, free),
     ),
     ...lack(plan.deviceMemory, device.maxTotalBytes, memory("memory on this device")),
-    ...lack(plan.deviceMemory + plan.hostMemory, availableMemory(), memory("memory")),
+    ...lack(
+      plan.hostMemory + (plan.ownMemory ? 0 : plan.deviceMemory),
+      availableMemory(),
+      memory("memory"),
+    ),
     ...lack(
       plan.largestTensor,
       device.maxTensorBytes,

@@ -1,5 +1,5 @@
 /**
- * How far a run is, weighed by the operations each stage costs, and the seconds each took. Stages may come in any
+ * How far a run is, weighed by the seconds each stage should take, and the seconds each took. Stages may come in any
  * order (a shared rotation collects all its layers first); starting one finishes the one before.
  */
 import type { RunListener, Stage } from "./events.ts";
@@ -20,7 +20,7 @@ export class Progress {
     private readonly listener: RunListener,
   ) {}
 
-  /** Announces work before it starts; the unit is the same for all, operations. */
+  /** Announces work before it starts; the unit is the same for all, seconds. */
   weigh(stage: Stage, layer: number | null, work: number): void {
     this.#weights.set(keyOf(stage, layer), work);
   }

@@ -10,7 +10,7 @@ import { workPath } from "../runFiles.ts";
 import type { Words } from "../wording.ts";
 import { cancelled } from "./errors.ts";
 import { silent, type RunListener } from "./events.ts";
-import { finishedOutput } from "./finishedOutput.ts";
+import { assertMadeBy, finishedOutput } from "./finishedOutput.ts";
 import { withDevice, withModel } from "./frames.ts";
 import { readInputs } from "./inputs.ts";
 import type { PruneOptions } from "./options.ts";
@@ -35,14 +35,15 @@ export function planPrune(options: PruneOptions, signal: AbortSignal, words: Wor
     const { root, notes: oddities } = model.checkpoint;
     const { recipe, notes } = resolveRecipe(options, model);
     const out = await assertOutputAllowed(options.out, root);
-    const { plan } = await makePlan(options, out, model, recipe, [...notes, ...oddities]);
-    const found = await withDevice(options.device, silent, async (backend) => ({
-      shortages: shortages(plan, backend, words),
-      seconds: plan.flops / (await speedOf()),
-    }));
+    const plan = await withDevice(options.device, silent, async (backend) => {
+      const machine = { device: backend.device, speed: await speedOf() };
+      const all = [...notes, ...oddities];
+      const planned = await makePlan(options, out, model, recipe, machine, all);
+      return { ...planned.plan, shortages: shortages(planned.plan, backend, words) };
+    });
     // Last: it takes longest.
     await readInputs(options, model, recipe, signal, options.calibration?.length === 0);
-    return { ...plan, ...found };
+    return plan;
   });
 }
 
@@ -77,20 +78,23 @@ export async function pruneOn(
   listener: RunListener,
   signal: AbortSignal,
 ): Promise<PruneResult> {
-  if (options.resume) {
-    const finished = await finishedOutput(options.out);
-    if (finished) return { ...finished, seconds: {} };
-  }
   const checkpoint = await openCheckpoint(options.checkpoint, { signal });
   try {
     const model = openModel(checkpoint);
     const { recipe, notes } = resolveRecipe(options, model);
+    if (options.resume) {
+      const asked = { options, recipe, checkpoint, signal };
+      const finished = await finishedOutput(options.out, (found) => assertMadeBy(found, asked));
+      if (finished) return { ...finished, seconds: {} };
+    }
     keepOwnFiles(boundaryLayers(recipe, model.config.layers).length > 0);
     const out = await assertOutputAllowed(options.out, checkpoint.root);
-    const planned = await makePlan(options, out, model, recipe, [...notes, ...checkpoint.notes]);
+    const machine = { device: backend.device, speed: await speedOf() };
+    const all = [...notes, ...checkpoint.notes];
+    const planned = await makePlan(options, out, model, recipe, machine, all);
     const { plan } = planned;
     refuseImpossible(plan, backend);
-    listener({ type: "plan", plan: { ...plan, seconds: plan.flops / (await speedOf()) } });
+    listener({ type: "plan", plan });
     const inputs = await readInputs(options, model, recipe, signal);
     return await runPlanned({
       device: backend.description,
@@ -98,6 +102,7 @@ export async function pruneOn(
       model,
       recipe,
       planned,
+      speed: machine.speed,
       inputs,
       listener,
       signal,

@@ -39,7 +39,10 @@ const learningSchema = z.object({
 
 export async function writeRotationFile(path: string, saved: SavedRotation): Promise<void> {
   const { rotation, neurons, curve, fallbacks } = saved;
-  const tensors = await rotationTensors(rotation);
+  const tensors: TensorData[] = [];
+  for (const [name, t] of rotationParts(rotation)) {
+    tensors.push({ name, dtype: "F32", shape: t.shape, data: await floatBytes(t) });
+  }
   if (neurons) {
     // Places are whole numbers far below 2²⁴: exact as float32.
     const data = encodeFloats("F32", Float32Array.from(neurons.flatMap((order) => [...order])));
@@ -74,9 +77,11 @@ async function readNeurons(file: Checkpoint): Promise<Int32Array[] | null> {
   return Array.from({ length: layers }, (_, i) => values.slice(i * ffn, (i + 1) * ffn));
 }
 
-export async function rotationTensors({ r1, r2 }: Rotation): Promise<TensorData[]> {
-  return [await floatTensor(R1, r1), await floatTensor(R2, r2)];
-}
+/** Its tensors by the names that {@link readRotation} knows. */
+export const rotationParts = ({ r1, r2 }: Rotation): readonly (readonly [string, tf.Tensor])[] => [
+  [R1, r1],
+  [R2, r2],
+];
 
 export async function readRotation(file: Checkpoint): Promise<Rotation> {
   return {
@@ -85,14 +90,10 @@ export async function readRotation(file: Checkpoint): Promise<Rotation> {
   };
 }
 
-export async function floatTensor(name: string, t: tf.Tensor): Promise<TensorData> {
+/** As a file holds them; asked of the device before it returns its promise. */
+export async function floatBytes(t: tf.Tensor): Promise<Uint8Array> {
   expectArray(4 * t.size);
-  return {
-    name,
-    dtype: "F32",
-    shape: t.shape,
-    data: encodeFloats("F32", await t.data<"float32">()),
-  };
+  return encodeFloats("F32", await t.data<"float32">());
 }
 
 /** @throws pipeline/corrupt-work */

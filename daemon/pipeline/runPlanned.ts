@@ -52,6 +52,8 @@ export interface Prepared {
   readonly model: Model;
   readonly recipe: Recipe;
   readonly planned: Planned;
+  /** Operations a second to count on. */
+  readonly speed: number;
   readonly inputs: Inputs;
   readonly listener: RunListener;
   readonly signal: AbortSignal;
@@ -60,7 +62,7 @@ export interface Prepared {
 }
 
 export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
-  const { device, options, model, recipe, planned, inputs, listener, signal } = prepared;
+  const { device, options, model, recipe, planned, speed, inputs, listener, signal } = prepared;
   const { plan, shards } = planned;
   const { calibration } = inputs;
   const source = await fingerprint(model.checkpoint);
@@ -74,7 +76,7 @@ export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
   };
   const work = await openWorkFolder(plan.output, identity, options.resume ?? false);
   const progress = new Progress(model.config.layers, listener);
-  weigh(progress, model, recipe, inputs);
+  weigh(progress, model, recipe, inputs, speed);
   const context = sequenceContext(model.config, recipe.seqLen);
   const dtypeOf = dtypesOf(plan);
   const dense = new FoldedLayers(model);

@@ -7,7 +7,7 @@ import {
 } from "../method/index.ts";
 import { disposeLayer } from "../model/index.ts";
 import { reorderedLayer } from "./denseLayer.ts";
-import { layerElements } from "./estimate.ts";
+import { staysResident } from "./deviceMemory.ts";
 import type { MetricStore } from "./metricStore.ts";
 import type { Run } from "./run.ts";
 
@@ -16,9 +16,6 @@ export interface Scope {
   readonly first: number;
   readonly end: number;
 }
-
-/** Layers of one shared rotation stay on the device between steps if all of them fit into this. */
-const RESIDENT_BYTES = 1e9;
 
 export interface Layers {
   /** @param neurons order of the FFN neurons so far; null for that of the checkpoint */
@@ -33,8 +30,7 @@ export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore
   const { shape } = model.config;
   /** A layer alone is looked at again when it is pruned. */
   const own = end - first === 1;
-  // Weights, and the stacks a problem makes of most of them.
-  const resident = (end - first) * layerElements(shape) * 8 <= RESIDENT_BYTES;
+  const resident = staysResident(shape, end - first);
   const held = new Map<number, LayerProblem>();
   const owned = new Map<LayerProblem, () => void>();
   const free = (problem: LayerProblem) => {
@@ -50,7 +46,7 @@ export function openLayers(run: Run, { first, end }: Scope, metrics: MetricStore
       const stored = await metrics.load(at);
       const metric = neurons ? permuteMetric(stored, neurons) : stored;
       // Weights that are loaded for a step alone would cost more to move than is gained.
-      const gpus = own ? gpusForRotation(shape, metric.method) : 1;
+      const gpus = own || resident ? gpusForRotation(shape, metric.method) : 1;
       const pattern = budget.layerPattern(at);
       const problem = createLayerProblem(layer.matrices, metric, shape, pattern, gpus);
       owned.set(problem, () => {

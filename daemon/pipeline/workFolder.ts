@@ -16,26 +16,15 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { outputError } from "../checkpoint/index.ts";
-import type { PerplexityRow, Recipe, TaskRow } from "../report.ts";
+import type { PerplexityRow, TaskRow } from "../report.ts";
 import { TASK_NAMES } from "../vocabulary.ts";
 import { corruptWork, nothingToResume, resumeMismatch, unfinishedRun } from "./errors.ts";
 import { layerFilePath, numberedFile, runFilePath, workPath } from "../runFiles.ts";
 import { takeLock } from "./lock.ts";
+import { firstDifference, type RunIdentity } from "./runIdentity.ts";
 
 const FORMAT = 1;
 const LOCK = "lock";
-
-/** What a resumed run must have in common with the one it continues. */
-export interface RunIdentity {
-  readonly version: string;
-  readonly fingerprint: string;
-  readonly device: string;
-  readonly recipe: Recipe;
-  /** SHA-256 of each calibration file. */
-  readonly calibration: readonly string[];
-  /** Text field of JSONL and Parquet rows. */
-  readonly field: string | null;
-}
 
 export interface WorkFolder {
   readonly path: string;
@@ -72,7 +61,7 @@ export async function openWorkFolder(
     return takeLock(join(path, LOCK));
   });
   try {
-    if (exists) await compareIdentity(runFile, identity);
+    if (exists) await compareIdentity(path, runFile, identity);
     else await startFresh(path, identity);
   } catch (error) {
     await release();
@@ -154,31 +143,14 @@ async function readRows<T>(file: string, row: z.ZodType<T>): Promise<T[]> {
   return rows.data;
 }
 
-async function compareIdentity(runFile: string, now: RunIdentity): Promise<void> {
+async function compareIdentity(path: string, runFile: string, now: RunIdentity): Promise<void> {
   const before = z
     .looseObject({ format: z.literal(FORMAT), recipe: z.looseObject({}) })
     .safeParse(parsed(runFile, await readFile(runFile, "utf8")));
   if (!before.success) throw corruptWork(runFile, "is not what this version of the program wrote");
-  const flat = (run: Record<string, unknown>): Record<string, unknown> => {
-    const { recipe, ...rest } = run;
-    return { ...rest, ...(recipe as object) };
-  };
-  const then = flat(before.data);
-  for (const [key, value] of Object.entries(flat({ ...now }))) {
-    const [a, b] = [shown(then[key]), shown(value)];
-    if (a !== b) throw resumeMismatch(LABELS[key] ?? key, a, b);
-  }
+  const difference = firstDifference(before.data, { ...now });
+  if (difference !== null) throw resumeMismatch(path, difference);
 }
-
-const shown = (value: unknown): string =>
-  value === undefined ? "(nothing)" : JSON.stringify(value);
-
-const LABELS: Readonly<Record<string, string>> = {
-  version: "program version",
-  fingerprint: "an input checkpoint of fingerprint",
-  device: "device",
-  calibration: "calibration files of SHA-256",
-};
 
 function parsed(file: string, text: string): unknown {
   try {

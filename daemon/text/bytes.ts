@@ -1,6 +1,7 @@
 /** The bytes of a file as a stream, decompressed where its name ends in `.gz`, and what identifies a file. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import * as errors from "./errors.ts";
@@ -20,9 +21,10 @@ const CHUNK = { highWaterMark: 1 << 20 };
 /**
  * Bytes of `file`, of all members of a gzip file one after the other. Ending the iteration early closes the file.
  *
- * @throws text/file-missing, text/file-unreadable, text/gzip-damaged, text/cancelled
+ * @throws text/file-missing, text/file-unreadable, text/not-a-file, text/gzip-damaged, text/cancelled
  */
 export async function* readBytes(file: string, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  await refusePipe(file);
   const raw = createReadStream(file, CHUNK);
   // `pipeline` closes both ends whichever fails or is left first; the iteration below reports the error.
   const stream: Readable = file.toLowerCase().endsWith(".gz")
@@ -36,6 +38,14 @@ export async function* readBytes(file: string, signal?: AbortSignal): AsyncGener
   } catch (cause) {
     throw isZlibError(cause) ? errors.gzipDamaged(file, cause) : errors.fromFileSystem(file, cause);
   }
+}
+
+/** A pipe gives its bytes once: the hash would be that of nothing. */
+async function refusePipe(file: string): Promise<void> {
+  const stats = await stat(file).catch((cause: unknown) => {
+    throw errors.fromFileSystem(file, cause);
+  });
+  if (!stats.isFile() && !stats.isDirectory()) throw errors.notAFile(file);
 }
 
 function isZlibError(cause: unknown): boolean {

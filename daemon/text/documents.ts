@@ -31,7 +31,7 @@ export const DOCUMENT_LIMIT = 2 ** 26;
  * one document a row, anything else is one plain text; `.gz` behind the first and last kinds means gzip. A JSON
  * null or an absent Parquet value is no document and skipped; an empty text is one, as in WikiText.
  *
- * @throws text/file-missing, text/file-unreadable, text/empty, text/not-utf8, text/gzip-damaged,
+ * @throws text/file-missing, text/file-unreadable, text/not-a-file, text/empty, text/not-utf8, text/gzip-damaged,
  *   text/document-too-large, text/malformed-line, text/field-missing, text/field-not-text, text/parquet-damaged,
  *   text/cancelled
  */

@@ -1,5 +1,6 @@
 /** Every failure of the text room. Offsets and lines are those of the uncompressed text, lines counted from 1. */
 import { coded } from "../errors.ts";
+import { given, text } from "../wording.ts";
 
 const input = coded("text", "input");
 
@@ -10,7 +11,11 @@ export const tokenizerMissing = (folder: string, looked: readonly string[], advi
   );
 
 export const tokenizerInvalid = (file: string, problem: string, cause?: unknown) =>
-  input("tokenizer-invalid", `${file} is not a usable tokenizer file: ${problem}.`, cause);
+  input(
+    "tokenizer-invalid",
+    `${file} is not a usable tokenizer file: ${problem}. Copy the original model's there again.`,
+    cause,
+  );
 
 export const tokenizerUnsupported = (file: string, part: string) =>
   input(
@@ -53,6 +58,12 @@ export function fromFileSystem(file: string, cause: unknown): Error {
   }
 }
 
+export const notAFile = (file: string) =>
+  input(
+    "not-a-file",
+    `${file} is a pipe or a device. A text is read more than once, so it must be a file: save it as one and name that.`,
+  );
+
 export const gzipDamaged = (file: string, cause: unknown) =>
   input(
     "gzip-damaged",
@@ -81,8 +92,8 @@ export const malformedLine = (file: string, line: number, problem: string, cause
 export const fieldMissing = (place: string, field: string, present: readonly string[]) =>
   input(
     "field-missing",
-    `${place} has no "${field}"; it has ${present.length === 0 ? "nothing" : present.map((name) => `"${name}"`).join(", ")}. ` +
-      `Name the one that holds the text.`,
+    text`${place} has no "${field}"; it has ${present.length === 0 ? "nothing" : present.map((name) => `"${name}"`).join(", ")}.
+      Name the one that holds the text ${given("field", "name")}.`,
   );
 
 export const fieldNotText = (place: string, field: string, found: string) =>

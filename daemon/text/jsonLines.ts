@@ -1,4 +1,5 @@
 /** One line of a JSON Lines file. */
+import { shellWord } from "../wording.ts";
 import * as errors from "./errors.ts";
 
 /**
@@ -55,9 +56,9 @@ export function parseObject(
 }
 
 const arrayHint = (file: string) =>
-  ` Each line must be an object of its own; a file that is one array becomes that with: jq -c '.[]' ${file}`;
+  ` Each line must be an object of its own; a file that is one array becomes that with: jq -c '.[]' ${shellWord(file)}`;
 const objectHint = (file: string) =>
-  ` Each line must be a whole object; one spread over lines becomes that with: jq -c . ${file}`;
+  ` Each line must be a whole object; one spread over lines becomes that with: jq -c . ${shellWord(file)}`;
 
 function kind(value: unknown): string {
   if (value === null) return "null";

@@ -2,6 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
+import { shellWord } from "../wording.ts";
 import * as errors from "./errors.ts";
 import { mergedPairs, type BpeModel } from "./mergePieces.ts";
 
@@ -108,9 +109,12 @@ function conversionAdvice(folder: string, present: ReadonlySet<string>): string 
   if (older === null) {
     return `Copy ${DEFINITION} and ${CONFIG} of the original model there.`;
   }
+  // A Python string literal that JSON writes is one of Python's too.
+  const path = JSON.stringify(folder);
+  const script = `from transformers import AutoTokenizer; AutoTokenizer.from_pretrained(${path}).save_pretrained(${path})`;
   return (
     `It has ${older}; convert once, with Python's transformers and sentencepiece installed: ` +
-    `python -c "from transformers import AutoTokenizer; AutoTokenizer.from_pretrained('${folder}').save_pretrained('${folder}')"`
+    `python -c ${shellWord(script)}`
   );
 }
 
@@ -126,9 +130,16 @@ async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<T> {
   }
   const parsed = schema.safeParse(json);
   if (!parsed.success) {
-    throw errors.tokenizerInvalid(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
+    throw errors.tokenizerInvalid(file, problemOf(parsed.error.issues[0]));
   }
   return parsed.data;
+}
+
+function problemOf(issue: z.core.$ZodIssue | undefined): string {
+  const place = issue?.path.map(String).join(".") ?? "";
+  return place === ""
+    ? "it is no JSON object"
+    : `"${place}" is missing or not as the format has it`;
 }
 
 const UNFAITHFUL_SPLITS = ["MergedWithPrevious", "MergedWithNext", "Contiguous"];

@@ -99,6 +99,37 @@ test("when the largest goes, so does what was kept beside it", () => {
   arena.free(kept);
 });
 
+test("what is kept of freed blocks goes when it is asked for", () => {
+  const { arena, touched, make } = countingArena();
+  const kept = make(80);
+  for (const at of [make(16), make(8)]) arena.free(at);
+  expect(touched.size * PAGE).toBe(104 * MIB);
+  arena.settle();
+  expect(touched.size * PAGE).toBe(80 * MIB);
+  expect(arena.resident).toBe(80 * MIB);
+  arena.free(make(12));
+  expect(touched.size * PAGE).toBe(92 * MIB);
+  arena.free(kept);
+});
+
+test("tells that the process takes still more pages, not that it uses those it has", () => {
+  const { source } = countingSource();
+  let told = 0;
+  const growing = () => {
+    told++;
+  };
+  const arena = new Arena({ ...source, growing });
+  const few = Array.from({ length: 60 }, () => arena.allocate(MIB));
+  expect(told).toBe(0);
+  const kept = [...few, ...Array.from({ length: 60 }, () => arena.allocate(MIB))];
+  const often = told;
+  expect(often).toBeGreaterThanOrEqual(60 / 8 - 1);
+  const last = kept.pop() ?? 0;
+  arena.free(last);
+  for (let i = 0; i < 100; i++) arena.free(arena.allocate(MIB));
+  expect(told).toBe(often);
+});
+
 test("a full heap: free regions are given up before it is an error, and what is in use stays", () => {
   const { source, reserved } = countingSource(256 * MIB);
   const arena = new Arena(source);

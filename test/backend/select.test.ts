@@ -26,7 +26,7 @@ function candidate(device: DeviceName, report: Partial<DeviceReport>, start?: Er
 const absent = {
   available: false,
   automatic: false,
-  missing: "no driver",
+  missing: "no driver. Install it, v1.2 or newer. Tried: libx.so",
   remedy: "apt install it",
 };
 

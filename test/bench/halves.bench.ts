@@ -15,7 +15,7 @@ import {
   writeSafetensors,
 } from "../../daemon/checkpoint/index.ts";
 import { ROWS, SHARES } from "../../daemon/method/columnShares.ts";
-import { regroupedColumns } from "../../daemon/method/regroup.ts";
+import { regroupedBlocks, regroupedColumns } from "../../daemon/method/regroup.ts";
 import { EFFORT } from "../../daemon/method/regroupLayer.ts";
 import { matrixShape, ROLES } from "../../daemon/vocabulary.ts";
 import { emulatedCuda } from "../emulation/cuda/index.ts";
@@ -114,18 +114,22 @@ async function regrouping(): Promise<void> {
     },
     { columns: columnsOf(ffn, sampled(ffn)), effort: EFFORT, times: 1 },
   ];
-  const there = searches.map(({ columns: of, ...rest }) => ({
-    ...rest,
-    columns: tf.tensor2d(of.shares, [of.columns, of.rows]),
-  }));
-  const all = (of: typeof searches | typeof there) => async () => {
-    for (const { columns: where, effort, times } of of) {
-      for (let i = 0; i < times; i++) {
-        await regroupedColumns(where, { keep: 2, of: 4 }, effort, () => Promise.resolve());
-      }
+  const nm = { keep: 2, of: 4 };
+  const pause = () => Promise.resolve();
+  const byHost = async () => {
+    for (const { columns: where, effort, times } of searches) {
+      for (let i = 0; i < times; i++) await regroupedColumns(where, nm, effort, pause);
     }
   };
-  await compare("the searches of a layer's four regroupings, 2:4", 4, all(searches), all(there));
+  // All heads in one search, and all searches before the first is waited for.
+  const there = searches.map(({ columns: of, times, effort }) => ({
+    columns: tf.fill<tf.Rank.R2>([times * of.columns, of.rows], 0),
+    times,
+    effort,
+  }));
+  const byDevice = () =>
+    Promise.all(there.map((of) => regroupedBlocks(of.columns, of.times, nm, of.effort, pause)));
+  await compare("the searches of a layer's four regroupings, 2:4", 4, byHost, byDevice);
 }
 
 const { folder: libraries, missing } = await emulatedCuda();

@@ -63,6 +63,11 @@ describe("an output folder", () => {
     expect(await codeOf(at("file", "out"))).toBe("checkpoint/output-not-folder");
   });
 
+  it("may not be a link to nothing", async () => {
+    await symlink(at("gone"), at("link"));
+    expect(await codeOf(at("link"))).toBe("checkpoint/output-link-broken");
+  });
+
   it("must be in a folder that can be written to", async (context) => {
     await mkdir(at("locked"));
     await chmod(at("locked"), 0o555);

@@ -1,6 +1,7 @@
 /** Which files a path means, what is refused, and how shards become one table. */
 
-import { mkdir, readdir, symlink } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdir, readdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Checkpoint } from "../../daemon/checkpoint/index.ts";
@@ -140,7 +141,28 @@ describe("a path", () => {
 
   it("must be a file where it is named like one", async () => {
     await mkdir(join(folder(), "model.safetensors"));
-    expect(await codeOf("")).toBe("checkpoint/unreadable");
+    expect(await codeOf("")).toBe("checkpoint/not-a-file");
+  });
+
+  it("must not be a pipe, which would be waited for", async () => {
+    execFileSync("mkfifo", [join(folder(), "model.safetensors")]);
+    expect(await codeOf("")).toBe("checkpoint/not-a-file");
+    await rm(join(folder(), "model.safetensors"));
+    await fill(folder(), { "model.safetensors": f32File({ w: [1] }) });
+    execFileSync("mkfifo", [join(folder(), "config.json")]);
+    expect(await codeOf("")).toBe("checkpoint/not-a-file");
+  });
+
+  it("must not be empty, which would be the current folder", async () => {
+    expect((await failure(openCheckpoint(""))).code).toBe("checkpoint/not-found");
+  });
+
+  it("must not be a model in the hub's cache, but one of its revisions", async () => {
+    const revision = join(folder(), "snapshots", "abc");
+    await mkdir(revision, { recursive: true });
+    await fill(revision, { "model.safetensors": f32File({ w: [1] }) });
+    expect(await codeOf("")).toBe("checkpoint/hub-cache");
+    await (await openCheckpoint(revision)).close();
   });
 
   it("must have a readable configuration", async () => {

@@ -120,6 +120,7 @@ export const PLAN: Plan = {
     },
   ]),
   files: ["model.safetensors"],
+  ownMemory: false,
   deviceMemory: 1_500_000,
   largestTensor: 4096,
   hostMemory: 250_000_000,

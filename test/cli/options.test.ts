@@ -132,6 +132,17 @@ describe("prune", () => {
     expect(error.message).toContain(`${flag} ${JSON.stringify(value)} is not allowed: give `);
   });
 
+  test.each([
+    ["out", "", "--out"],
+    ["field", "", "--field"],
+    ["calibration", ["a.txt", ""], "--calibration"],
+    ["text", [""], "--text"],
+  ])("an empty %s, as of a variable that is not set, is refused", (name, value, flag) => {
+    const error = refusal(() => prune({ [name]: value }));
+    expect(error.code).toBe("cli/bad-option");
+    expect(error.message).toContain(`${flag} "" is not allowed`);
+  });
+
   test("evaluation options need a text", () => {
     expect(
       prune({ text: ["v.txt"], evalSeqLen: "64", evalWindows: "9", baseline: false }),

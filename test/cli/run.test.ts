@@ -1,9 +1,13 @@
 /** Whole commands with an engine that obeys the test. */
-import { describe, expect, test } from "vitest";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { runCli } from "../../daemon/cli/index.ts";
 import { coded } from "../../daemon/errors.ts";
 import { defaultLearningRate } from "../../daemon/method/index.ts";
 import { DEFAULTS } from "../../daemon/pipeline/recipe.ts";
+import { runFilePath, workPath } from "../../daemon/runFiles.ts";
 import { patternName } from "../../daemon/vocabulary.ts";
 import { CONTROL, EVALUATED, EVENTS, fakeEngine, fakeIo, PLAN, RESULT } from "./harness.ts";
 
@@ -158,8 +162,8 @@ describe("prune", () => {
         prune        Wanda, 2:4 (keeps 2 of every 4)
         rotation     one a layer, 4 steps on pruned mass, learning rate 0.1
         calibration  8 windows of 64 tokens, random (seed 3)
-        memory       1.5 MB for the computation, 250 MB beside it
-        disk         1.24 MB for the output, 9.7 MB while it runs (78 GB free)
+        memory       252 MB: 1.5 MB for the computation, 250 MB beside it
+        disk         1.24 MB for the output, 9.7 MB more while it runs (78 GB free)
         time         about 1 min 40 s
 
         • The output is a dense file with zeros.
@@ -266,6 +270,12 @@ describe("prune", () => {
 });
 
 describe("interrupts", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "cli-run-"));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
   /** Works until it is told to stop, and `deaf` work even then. */
   function working(deaf: boolean) {
     let started: () => void;
@@ -285,16 +295,31 @@ describe("interrupts", () => {
   }
 
   test("the first asks the work to stop, ends with 130 and says how to go on", async () => {
+    const out = join(folder, "out");
+    await mkdir(workPath(out), { recursive: true });
+    await writeFile(runFilePath(workPath(out)), "{}");
     const io = fakeIo();
     const { engine, running } = working(false);
-    const code = runCli([...PRUNE, "--calibration", "my text.txt"], io, engine);
+    const argv = ["prune", "/models/tiny", "--out", out, "--calibration", "my text.txt"];
+    const code = runCli(argv, io, engine);
     await running;
     io.interrupt();
     expect(await code).toBe(130);
     expect(io.exits).toEqual([]);
     expect(io.out()).toContain(
-      "denoise-rotator prune /models/tiny --out /models/tiny-2-4 --calibration 'my text.txt' --resume",
+      `denoise-rotator prune /models/tiny --out ${out} --calibration 'my text.txt' --resume`,
     );
+  });
+
+  test("before a run has left anything it is not said that it can be resumed", async () => {
+    const io = fakeIo();
+    const { engine, running } = working(false);
+    const code = runCli(["prune", "/models/tiny", "--out", join(folder, "out")], io, engine);
+    await running;
+    io.interrupt();
+    expect(await code).toBe(130);
+    expect(io.out()).toContain("Stopping");
+    expect(io.out()).not.toContain("--resume");
   });
 
   test("the second does not ask", async () => {

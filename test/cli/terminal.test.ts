@@ -1,12 +1,13 @@
 import pc from "picocolors";
 import { describe, expect, test } from "vitest";
-import { programName, shellWord } from "../../daemon/cli/io.ts";
+import { programName } from "../../daemon/cli/io.ts";
 import { bar, filled, sparkline } from "../../daemon/cli/terminal/bar.ts";
 import { createEta } from "../../daemon/cli/terminal/eta.ts";
 import { duration, magnitude, percent, significant } from "../../daemon/cli/terminal/numbers.ts";
 import { hasColors } from "../../daemon/cli/terminal/style.ts";
 import { table } from "../../daemon/cli/terminal/table.ts";
 import { printable, width, wrap } from "../../daemon/cli/terminal/text.ts";
+import { shellWord } from "../../daemon/wording.ts";
 import { fakeIo } from "./harness.ts";
 
 const plain = pc.createColors(false);

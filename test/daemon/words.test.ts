@@ -70,7 +70,11 @@ describe("one text, two wordings", () => {
       /with --task-data <file>\.$/,
       /as tasks\.data in a recipe\.$/,
     ],
-    [method.lossNotFinite(3), /try a smaller --learning-rate\.$/, /try a smaller learning rate\.$/],
+    [
+      method.lossNotFinite("layer 1", 3),
+      /try a smaller --learning-rate\.$/,
+      /try a smaller learning rate\.$/,
+    ],
     [
       backend.startFailed("cuda", new Error("no")),
       /Try another --device; `denoise-rotator devices` says which there are\.$/,

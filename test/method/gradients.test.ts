@@ -22,6 +22,7 @@ import * as reference from "./reference.ts";
 import {
   inverse,
   map,
+  measured,
   randomLayer,
   randomRotation,
   read,
@@ -113,7 +114,7 @@ describe("measure", () => {
     const plain = await measure(problem, null);
     expect(tf.memory().numTensors).toBe(before);
     const identity = identityRotation(SHAPE);
-    expect(plain).toEqual(await measure(problem, identity));
+    expect(plain).toEqual(await measured(problem, identity));
     disposeRotation(identity);
   });
 
@@ -121,20 +122,20 @@ describe("measure", () => {
     const pattern: Pattern = { kind: "nm", keep: 2, of: 4 };
     const problem = await problemOf("wanda", pattern);
     const before = tf.memory().numTensors;
-    const measured = await measure(problem, toRotation(rotation));
+    const figures = await measured(problem, toRotation(rotation));
     expect(tf.memory().numTensors - before).toBe(2);
     const expected = reference.figures(layer, rotation, SHAPE, "wanda", pattern);
     for (const role of ROLES) {
       const rows = layer.matrices[role].length;
-      expect(measured.perMatrix[role].entropy).toBeCloseTo(expected[role].entropy, 3);
-      expect(measured.perMatrix[role].prunedMassShare).toBeCloseTo(
+      expect(figures.perMatrix[role].entropy).toBeCloseTo(expected[role].entropy, 3);
+      expect(figures.perMatrix[role].prunedMassShare).toBeCloseTo(
         expected[role].prunedMass / rows,
         5,
       );
     }
     for (const [objective, figure] of [
-      ["entropy", measured.entropy],
-      ["pruned-mass", measured.prunedMass],
+      ["entropy", figures.entropy],
+      ["pruned-mass", figures.prunedMass],
     ] as const) {
       const whole = reference.loss(objective, layer, rotation, SHAPE, "wanda", pattern);
       expect(Math.abs(figure / whole - 1)).toBeLessThan(1e-5);

@@ -8,7 +8,6 @@ import {
   disposeRotation,
   identityRotation,
   learnRotation,
-  measure,
   splitRotation,
   type Criterion,
   type LayerProblem,
@@ -24,6 +23,7 @@ import {
   type PruneMethod,
 } from "../../daemon/vocabulary.ts";
 import {
+  measured,
   orthogonalityError,
   randomLayer,
   read,
@@ -62,10 +62,10 @@ describe("learnRotation", () => {
     async (method, objective) => {
       const problem = await problemOf(method);
       const start = identityRotation(SHAPE);
-      const before = await measure(problem, start);
+      const before = await measured(problem, start);
       const options = { steps: 40, phases: DEFAULT_PHASES[objective] };
       const { rotation, phases } = await learnRotation(problem, options, start);
-      const after = await measure(problem, rotation);
+      const after = await measured(problem, rotation);
       const figure = objective === "entropy" ? "entropy" : "prunedMass";
       expect(after[figure]).toBeLessThan(0.97 * before[figure]);
       expect(phases.map(({ steps }) => steps)).toEqual([40]);
@@ -108,12 +108,36 @@ describe("learnRotation", () => {
     expect(phases[1]).toMatchObject({ firstLoss: losses[0], keptLoss: Math.min(...losses) });
   });
 
+  it("asks for the loss of a step before it moves, so that it need not wait for the move", async () => {
+    const problem = await problemOf("wanda");
+    /** Tensors when a step was evaluated, and when its loss was asked for. */
+    const evaluated: number[] = [];
+    const asked: number[] = [];
+    const watched = {
+      ...problem,
+      evaluate: async (...of: Parameters<LayerProblem["evaluate"]>) => {
+        const value = await problem.evaluate(...of);
+        const data = value.loss.data.bind(value.loss);
+        value.loss.data = () => {
+          asked.push(tf.memory().numTensors);
+          return data();
+        };
+        evaluated.push(tf.memory().numTensors);
+        return value;
+      },
+    };
+    const options = { steps: 3, phases: DEFAULT_PHASES["pruned-mass"] };
+    await learnRotation(watched, options, identityRotation(SHAPE));
+    expect(evaluated).toHaveLength(3);
+    expect(asked).toEqual(evaluated);
+  });
+
   it("keeps the best rotation of a phase", async () => {
     const problem = await problemOf("wanda");
     // Steps far too long: the loss goes up and down.
     const options = { steps: 25, phases: TWO_PHASES, learningRate: 1 };
     const { rotation, phases } = await learnRotation(problem, options, identityRotation(SHAPE));
-    const { prunedMass } = await measure(problem, rotation);
+    const { prunedMass } = await measured(problem, rotation);
     expect(Math.abs((phases[1]?.keptLoss ?? NaN) / prunedMass - 1)).toBeLessThan(1e-4);
   });
 
@@ -194,7 +218,7 @@ describe("learnRotation", () => {
       for (const [i, rotation] of rotations.entries()) {
         let expected = 0;
         for (const [k, part] of splitRotation(rotation, count).entries()) {
-          expected += (await measure(layers[k] ?? own, part)).entropy;
+          expected += (await measured(layers[k] ?? own, part)).entropy;
         }
         expect(Math.abs((known[i] ?? NaN) / expected - 1)).toBeLessThan(1e-5);
       }
@@ -263,6 +287,10 @@ describe("learnRotation", () => {
     await expect(
       learnRotation(broken, entropyOnly(5), identityRotation(SHAPE)),
     ).rejects.toMatchObject({ code: "method/loss-not-finite" });
+    const subject = { name: "layer 7", stepsBefore: 50 };
+    await expect(
+      learnRotation(broken, { ...entropyOnly(5), subject }, identityRotation(SHAPE)),
+    ).rejects.toThrow("The loss of the rotation of layer 7 became NaN or Inf at step 51");
   });
 });
 
@@ -331,7 +359,9 @@ describe("a joint problem", () => {
     const each = splitRotation(rotation, 2);
     expect(await read(each[1]?.r2 as tf.Tensor)).toEqual((await read(rotation.r2)).slice(6));
     const mass = async (rotations: typeof each): Promise<number> => {
-      const figures = await Promise.all(problems.map((p, i) => measure(p, rotations[i] ?? single)));
+      const figures = await Promise.all(
+        problems.map((p, i) => measured(p, rotations[i] ?? single)),
+      );
       return figures.reduce((sum, { prunedMass }) => sum + prunedMass, 0);
     };
     expect(await mass(each)).toBeLessThan(0.97 * (await mass([single, single])));

@@ -13,7 +13,15 @@ import {
   type LayerShape,
   type Role,
 } from "../../daemon/vocabulary.ts";
-import type { Hessians, LayerMatrices, Rotation } from "../../daemon/method/index.ts";
+import {
+  foldRotation,
+  measure,
+  type Hessians,
+  type LayerFigures,
+  type LayerMatrices,
+  type LayerProblem,
+  type Rotation,
+} from "../../daemon/method/index.ts";
 
 export type Matrix = readonly (readonly number[])[];
 
@@ -166,6 +174,14 @@ export const toRotation = ({ r1, r2 }: ReferenceRotation): Rotation => ({
   r1: tensor(r1),
   r2: tf.tensor3d(r2.map((block) => block.map((row) => [...row]))),
 });
+
+/** Figures of a problem's layer under a rotation. */
+export async function measured(problem: LayerProblem, rotation: Rotation): Promise<LayerFigures> {
+  const matrices = foldRotation(problem.matrices, rotation, problem.shape);
+  const figures = measure({ ...problem, matrices }, rotation);
+  tf.dispose(Object.values(matrices));
+  return figures;
+}
 
 /** Rows of a 2-D tensor. */
 export async function read(t: tf.Tensor): Promise<number[][]> {

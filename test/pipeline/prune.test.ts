@@ -310,6 +310,28 @@ describe("stopping and resuming", () => {
     expect(existsSync(work)).toBe(false);
   });
 
+  test("a finished output is another run's where options, text or input differ", async () => {
+    const options = await optionsFor({}, { method: "wanda" });
+    const { report } = await run(options);
+    const resumed = { ...options, resume: true };
+    const again = await run(resumed);
+    expect(again.report).toEqual(JSON.parse(JSON.stringify(report)));
+    const refused = async (other: Partial<PruneOptions>, says: string): Promise<void> => {
+      await expect(run({ ...resumed, ...other })).rejects.toMatchObject({
+        code: "pipeline/finished-otherwise",
+        message: expect.stringContaining(says) as string,
+      });
+    };
+    await refused({ steps: 13 }, "steps 12, now it is 13");
+    await refused({ dtype: "bf16" }, 'dtype "keep", now it is "bf16"');
+    await writeTinyText(join(runs.folder, "text.txt"), 4000, 8);
+    await refused({}, "other calibration text");
+    await writeTinyText(join(runs.folder, "text.txt"));
+    await rm(join(runs.folder, "model"), { recursive: true });
+    await writeTinyModel(runs.folder, { layers: 2, seed: 2 });
+    await refused({}, "another input checkpoint");
+  });
+
   test("files of a run whose run.json is gone do not pass for another's", async () => {
     const options = await optionsFor({ layers: 2 }, { method: "wanda" });
     const stop = new AbortController();

@@ -15,6 +15,8 @@ test("all that is short stands in the plan, and the first of it is what the run 
     ...{ checkpoint, out: join(runs.folder, "out"), method: "magnitude", device: "wasm" },
     calibration: [],
   };
+  // First: planning opens a device of its own, in the place of this one.
+  const refusal: unknown = await runs.run(options).catch((error: unknown) => error);
   const plan = await planPrune(options, never, terminalWords);
   expect(plan.tensors.filter(({ fate }) => fate === "pruned")).toHaveLength(7);
   expect(plan.seconds).toBeGreaterThan(0);
@@ -34,10 +36,7 @@ test("all that is short stands in the plan, and the first of it is what the run 
   expect(told.map(({ needed }) => needed)).toEqual(shortages.map(({ needed }) => needed));
   expect(told.map(({ message }) => message).join()).not.toMatch(/--[a-z]/);
 
-  await expect(runs.run(options)).rejects.toMatchObject({
-    code: shortages[0]?.code,
-    message: shortages[0]?.message,
-  });
+  expect(refusal).toMatchObject({ code: shortages[0]?.code, message: shortages[0]?.message });
 });
 
 test("where all is there, nothing is short", async () => {

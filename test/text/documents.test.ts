@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -91,7 +92,7 @@ describe("JSON Lines", () => {
       "another field",
       '{"body":"a","id":1}',
       "text/field-missing",
-      /line 1 has no "text"; it has "body", "id"/,
+      /line 1 has no "text"; it has "body", "id"\. .*with --field <name>/,
     ],
     ["an inherited name", '{"body":"a"}', "text/field-missing", /"constructor"/, "constructor"],
     ["no field", "{}", "text/field-missing", /it has nothing/],
@@ -170,6 +171,14 @@ describe("files", () => {
     expect(documents.slice(3).map(({ source }) => source)).toEqual(new Array(5).fill(parquet));
   });
 
+  it("are quoted in commands to copy", async () => {
+    const file = temporary("it's one array.json", '[{"text":"a"}]');
+    const { message } = await failure(file);
+    const command = message.slice(message.indexOf("jq"));
+    const words = execFileSync("sh", ["-c", `printf '%s\\n' ${command}`], { encoding: "utf8" });
+    expect(words.trimEnd().split("\n")).toEqual(["jq", "-c", ".[]", file]);
+  });
+
   it.each(["gone.txt", "gone.jsonl", "gone.txt.gz", "gone.parquet"])(
     "missing: %s",
     async (name) => {
@@ -185,6 +194,14 @@ describe("files", () => {
     const folder = `${temporary("beside", "")}-${name}`;
     mkdirSync(folder);
     expect(await failure(folder)).toMatchObject({ code: "text/file-unreadable" });
+  });
+
+  it("that are pipes: refused without waiting for somebody to write", async () => {
+    for (const name of ["a.txt", "a.jsonl", "a.txt.gz"]) {
+      const pipe = `${temporary("beside", "")}-${name}`;
+      execFileSync("mkfifo", [pipe]);
+      expect(await failure(pipe)).toMatchObject({ code: "text/not-a-file" });
+    }
   });
 
   it("with a document or a line too large to tokenise", async () => {

@@ -221,6 +221,19 @@ describe("bad tokenizer folders", () => {
     });
   });
 
+  it("names the part of the file that is wrong", async () => {
+    for (const [content, part] of [
+      ["{}", '"model"'],
+      [definition({ added_tokens: [{ id: -1, content: "x" }] }), '"added_tokens.0.id"'],
+      ["[]", "no JSON object"],
+    ] as const) {
+      const error: unknown = await loadTokenizer(
+        await folderWith({ "tokenizer.json": content }),
+      ).catch((e: unknown) => e);
+      expect(String(error)).toContain(part);
+    }
+  });
+
   it("that do not exist", async () => {
     await expect(loadTokenizer("/nowhere/model")).rejects.toMatchObject({
       code: "text/file-missing",

@@ -11,6 +11,7 @@ import type { HostArray, HostMemory } from "../hostArrays.ts";
 import type { KeepsTensors } from "../residentTensors.ts";
 import type { SeveralGpus } from "../severalGpus.ts";
 import type { CudaDevice } from "./device.ts";
+import { everyStep } from "./everyStep.ts";
 import { LockedArrays } from "./lockedArrays.ts";
 import { rateOf } from "./peers.ts";
 import type { CudaBackend, DeviceMemory } from "./runtime.ts";
@@ -186,9 +187,17 @@ export class CudaTensorBackend
     if (this.disposed) return;
     this.disposed = true;
     // One may still be reading what lies on another, or in an array on the host.
-    for (const gpu of this.gpus) gpu.finish();
-    this.locked.dispose();
-    for (const gpu of this.gpus) gpu.dispose();
+    everyStep([
+      ...this.gpus.map((gpu) => () => {
+        gpu.finish();
+      }),
+      () => {
+        this.locked.dispose();
+      },
+      ...this.gpus.map((gpu) => () => {
+        gpu.dispose();
+      }),
+    ]);
   }
 
   inFullPrecision<T>(queue: () => T): T {

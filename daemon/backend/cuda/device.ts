@@ -14,6 +14,7 @@ import { connect, type Link } from "./peers.ts";
 import { DevicePool } from "./pool.ts";
 import type { CubinCache } from "./cubinCache.ts";
 import type { CudaRuntime, DeviceMemory, Gemm, GpuInfo, Launch, Precision } from "./runtime.ts";
+import { retained } from "./retained.ts";
 import { Streams } from "./streams.ts";
 import { Transfers } from "./transfers.ts";
 
@@ -31,7 +32,7 @@ export interface Libraries {
 export interface DeviceOptions {
   readonly ordinal: number;
   readonly precision: Precision;
-  /** Waits after each launch, so that a failing kernel is named. Slow. */
+  /** Waits after each kernel and product, so that one that fails is named. Slow. */
   readonly checkLaunches: boolean;
 }
 
@@ -57,11 +58,11 @@ export class CudaDevice implements CudaRuntime {
   private readonly launcher: Launcher;
   private readonly multiplier: Multiplier;
 
-  /** @throws StatusError of the first library that refuses; nothing is held then */
+  /** @throws backend/gpu-taken; StatusError of the first library that refuses; nothing is held then */
   static open(libraries: Libraries, options: DeviceOptions): CudaDevice {
     const { driver } = libraries;
     const device = driver.device(options.ordinal);
-    const context = driver.retainContext(device);
+    const context = retained(driver, device);
     try {
       return new CudaDevice(libraries, options, device, context);
     } catch (error) {
@@ -77,15 +78,17 @@ export class CudaDevice implements CudaRuntime {
     readonly context: Handle,
   ) {
     const { native, compiler, cublas, cache } = libraries;
+    this.precision = options.precision;
+    this.gpu = gpuInfo(libraries.driver, device);
+    this.failure = new Failure(this.gpu.name);
+    // One that failed or was given back is not asked anything, not even by a read under way.
     const enter = (): void => {
+      this.failure.assertNone();
       libraries.contexts.enter(context);
     };
     const driver = libraries.driver.inContext(enter);
     this.driver = driver;
     enter();
-    this.precision = options.precision;
-    this.gpu = gpuInfo(driver, device);
-    this.failure = new Failure(this.gpu.name);
     this.streams = new Streams(driver);
     const { failure, streams } = this;
     const stream = streams.compute;
@@ -94,10 +97,13 @@ export class CudaDevice implements CudaRuntime {
     this.pool = new DevicePool({ source, stream, gpu, memory: () => driver.memory() });
     this.modules = new Modules(driver, compiler, architectureOf(this.gpu), cache);
     const { modules, pool } = this;
-    const check = options.checkLaunches;
-    this.launcher = new Launcher({ driver, native, modules, stream, failure, pool, check });
+    const queued = (): void => {
+      if (options.checkLaunches) driver.synchronise(stream);
+    };
+    this.launcher = new Launcher({ driver, native, modules, stream, failure, pool, queued });
     this.transfers = new Transfers({ driver, native, streams, pool, failure });
-    this.multiplier = new Multiplier({ cublas, stream, failure, enter, pool, runtime: this });
+    const parts = { cublas, stream, failure, enter, pool, queued };
+    this.multiplier = new Multiplier({ ...parts, runtime: this });
   }
 
   allocate(bytes: number): DeviceMemory {
@@ -190,19 +196,22 @@ export class CudaDevice implements CudaRuntime {
   /** Milliseconds the device spends on what `queue` queues. */
   async time(queue: () => void): Promise<number> {
     const { driver, failure, streams } = this;
-    const start = failure.guarded(() => streams.mark(true));
-    queue();
-    const end = failure.guarded(() => streams.mark(true));
+    const events: Handle[] = [];
+    const mark = (): Handle => {
+      const event = failure.guarded(() => streams.mark(true));
+      events.push(event);
+      return event;
+    };
     try {
+      const start = mark();
+      queue();
+      const end = mark();
       await whenDone(driver, end);
       return driver.elapsedMs(start, end);
     } catch (error) {
       throw failure.of(error);
     } finally {
-      if (!failure.happened) {
-        driver.destroyEvent(start);
-        driver.destroyEvent(end);
-      }
+      for (const event of failure.happened ? [] : events) driver.destroyEvent(event);
     }
   }
 
@@ -230,5 +239,6 @@ export class CudaDevice implements CudaRuntime {
     this.modules.unload();
     this.streams.dispose();
     this.driver.releaseContext(this.device);
+    this.failure.close();
   }
 }

@@ -101,6 +101,8 @@ export class Downloads {
     const piece = underWay.shift();
     if (piece === undefined) throw hostMemoryFull(this.size.slotBytes);
     await whenDone(this.driver, piece.slot.event);
+    // Given back meanwhile, its memory is the system's.
+    if (!this.slots.includes(piece.slot)) throw new Error("cuda: a read was under way at the end");
     target.set(piece.slot.bytes.subarray(0, piece.count), piece.at);
     return piece.slot;
   }

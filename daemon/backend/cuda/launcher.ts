@@ -14,8 +14,8 @@ export interface LauncherParts {
   readonly stream: Handle;
   readonly failure: Failure;
   readonly pool: Pick<DevicePool, "trim" | "kept">;
-  /** Waits after each launch, so that a failing kernel is named. Slow. */
-  readonly check: boolean;
+  /** Called after each launch. */
+  readonly queued: () => void;
 }
 
 export class Launcher {
@@ -28,12 +28,15 @@ export class Launcher {
   launch({ program, entry, grid, block, sharedBytes = 0, args }: Launch): void {
     // The driver takes a launch without blocks for a mistake; of an empty tensor there is nothing to compute.
     if (grid.includes(0)) return;
-    const { driver, failure, modules, pool, stream, check } = this.of;
+    const { driver, failure, modules, pool, stream, queued } = this.of;
     failure.guarded(
       () => {
         const kernel = besidePool(pool, () => modules.kernel(program, entry));
         if (sharedBytes > kernel.allowedSharedBytes) {
-          driver.allowSharedBytes(kernel.handle, sharedBytes);
+          // The driver may load a kernel's code as late as here.
+          besidePool(pool, () => {
+            driver.allowSharedBytes(kernel.handle, sharedBytes);
+          });
           kernel.allowedSharedBytes = sharedBytes;
         }
         this.parameters.pack(args);
@@ -45,7 +48,7 @@ export class Launcher {
         besidePool(pool, () => {
           driver.launch(kernel.handle, shape, stream, this.parameters.extra);
         });
-        if (check) driver.synchronise(stream);
+        queued();
       },
       () => `${program.name}: ${entry} [${grid.join()}] × [${block.join()}]`,
     );

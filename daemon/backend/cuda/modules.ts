@@ -1,5 +1,5 @@
 /** Programs become modules on the device: compiled for its architecture, or taken from the cache, when first launched. */
-import { gpuCompileFailed, gpuTooNew } from "../errors.ts";
+import { gpuCodeRefused, gpuCompileFailed } from "../errors.ts";
 import { cacheKey, type CubinCache } from "./cubinCache.ts";
 import {
   COMPILER_OPTIONS,
@@ -41,8 +41,8 @@ export class Modules {
   ) {}
 
   /**
-   * @throws backend/gpu-compile-failed with the compiler's log; backend/gpu-too-new when NVRTC does not know the
-   *   architecture
+   * @throws backend/gpu-compile-failed with the compiler's log; backend/gpu-code-refused where the driver does not
+   *   take what it made
    */
   kernel(program: Program, entry: string): Kernel {
     const { module, kernels } = this.programs.get(program) ?? this.load(program);
@@ -82,23 +82,32 @@ export class Modules {
         return this.driver.loadModule(cached);
       } catch (error) {
         // An image that the driver refuses is made anew; anything else is the device's own failure.
-        if (!(error instanceof StatusError) || !REFUSED.includes(error.status)) throw error;
+        if (!isRefused(error)) throw error;
       }
     }
-    const cubin = this.compile(name, source);
-    const module = this.driver.loadModule(cubin);
-    this.cache.write(key, cubin);
+    const image = this.compile(name, source);
+    let module: Handle;
+    try {
+      module = this.driver.loadModule(image);
+    } catch (error) {
+      throw isRefused(error) ? gpuCodeRefused(this.architecture, version, error) : error;
+    }
+    this.cache.write(key, image);
     return module;
   }
 
   private compile(name: string, source: string): Uint8Array {
     const result = this.compiler.compile(name, source, this.architecture);
-    if (result.cubin !== undefined) return result.cubin;
-    throw result.unknownArchitecture
-      ? gpuTooNew(this.architecture, this.compiler.version)
-      : gpuCompileFailed(name, this.architecture, this.compiler.version, result.log);
+    if (result.image !== undefined) return result.image;
+    throw gpuCompileFailed(name, this.architecture, this.compiler.version, result.log);
   }
 }
 
-/** `CUDA_ERROR_INVALID_IMAGE`, `_NO_BINARY_FOR_GPU`, `_INVALID_SOURCE` */
-const REFUSED = [200, 209, 300];
+/**
+ * `CUDA_ERROR_INVALID_IMAGE`, `_NO_BINARY_FOR_GPU`, `_INVALID_PTX`, `_JIT_COMPILER_NOT_FOUND`,
+ * `_UNSUPPORTED_PTX_VERSION`, `_JIT_COMPILATION_DISABLED`, `_INVALID_SOURCE`
+ */
+const REFUSED = [200, 209, 218, 221, 222, 223, 300];
+
+const isRefused = (error: unknown): error is StatusError =>
+  error instanceof StatusError && REFUSED.includes(error.status);

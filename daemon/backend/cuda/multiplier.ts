@@ -30,6 +30,8 @@ export interface MultiplierParts {
   /** Makes the GPU's context the current one: cuBLAS computes on that. */
   readonly enter: () => void;
   readonly pool: Pick<DevicePool, "allocate" | "trim" | "kept">;
+  /** Called after each product. */
+  readonly queued: () => void;
   readonly runtime: Pick<CudaRuntime, "gpu" | "precision" | "allocate" | "free" | "launch">;
 }
 
@@ -40,9 +42,10 @@ export class Multiplier {
   /** Its workspace stays allocated as long as the device. */
   constructor(private readonly of: MultiplierParts) {
     const { cublas, stream, pool } = of;
+    // First: where there is no room for it, no handle is left behind.
+    const workspace = pool.allocate(WORKSPACE_BYTES);
     this.blas = cublas.create();
     cublas.setStream(this.blas, stream);
-    const workspace = pool.allocate(WORKSPACE_BYTES);
     cublas.setWorkspace(this.blas, workspace.address, workspace.bytes);
   }
 
@@ -113,13 +116,14 @@ export class Multiplier {
   }
 
   private multiply(product: Gemm, precision: Precision, stored: Storage): void {
-    const { cublas, enter, failure, pool } = this.of;
+    const { cublas, enter, failure, pool, queued } = this.of;
     failure.guarded(
       () => {
         besidePool(pool, () => {
           enter();
           cublas.multiply(this.blas, columnProduct(product, precision, stored));
         });
+        queued();
       },
       () =>
         `product [${product.m}, ${product.k}] × [${product.k}, ${product.n}] × ${product.batch ?? 1}`,

@@ -3,6 +3,7 @@
  * Nothing is compiled at install; kernels are compiled for the GPU at hand when first used, and kept.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { unknownPrecision } from "../errors.ts";
 import {
   missing,
   type DeviceReport,
@@ -15,10 +16,14 @@ import { CudaTensorBackend } from "./backend.ts";
 import { cubinCache, cubinFolder } from "./cubinCache.ts";
 import { CudaDevice } from "./device.ts";
 import { chosenGpus, describeGpu, findCuda, type Cuda } from "./discovery/index.ts";
+import { everyStep } from "./everyStep.ts";
 import { CurrentContext } from "./ffi/index.ts";
 import { fusedKernels } from "./fused/index.ts";
 import { tensorKernels } from "./kernels/index.ts";
 import { ELEMENT_LIMIT, type Precision } from "./runtime.ts";
+
+/** `f32`: every product in full float32, without tensor cores. */
+const PRECISION_VARIABLE = "DENOISE_ROTATOR_CUDA_PRECISION";
 
 export const cuda: Provider = {
   device: "cuda",
@@ -37,7 +42,7 @@ export const cuda: Provider = {
     };
   },
 
-  async open({ ordinals, precision = "tf32" }: OpenOptions): Promise<Opened> {
+  async open({ ordinals, precision = askedPrecision() }: OpenOptions): Promise<Opened> {
     const found = await findCuda();
     if ("why" in found) throw new Error(found.why);
     const chosen = chosenGpus(found.gpus, ordinals);
@@ -59,17 +64,24 @@ export const cuda: Provider = {
   },
 };
 
+/** @throws backend/unknown-precision */
+function askedPrecision(): Precision {
+  const asked = process.env[PRECISION_VARIABLE] ?? "";
+  if (asked === "") return "tf32";
+  if (asked !== "tf32" && asked !== "f32") throw unknownPrecision(PRECISION_VARIABLE, asked);
+  return asked;
+}
+
 /** Makes it TensorFlow.js' own, with its kernels; where that fails nothing of it is left. */
 async function installed(
   backend: CudaTensorBackend,
 ): Promise<{ readonly maxTotalBytes: number; readonly dispose: () => void }> {
-  const undo: (() => void)[] = [
-    () => {
-      backend.dispose();
-    },
-  ];
+  const undo: (() => void)[] = [];
   const dispose = (): void => {
-    for (const step of undo.splice(0).reverse()) step();
+    const giveBack = (): void => {
+      backend.dispose();
+    };
+    everyStep([giveBack, ...undo.splice(0).reverse()]);
   };
   try {
     if (!tf.registerBackend("cuda", () => backend)) {

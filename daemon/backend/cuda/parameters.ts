@@ -49,7 +49,8 @@ export class Parameters {
           break;
         case "pointer":
         case "i64":
-          at += at & 1;
+          // Not what an earlier launch left there: what looks at the list must not take it for an address.
+          if (at & 1) this.words[at++] = 0;
           this.words[at] = value;
           this.words[at + 1] = Math.floor(value / HIGH_WORD);
           at++;

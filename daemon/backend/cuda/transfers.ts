@@ -59,7 +59,7 @@ export class Transfers {
    * @param host where they lie, if in page-locked memory: they must stay until {@link uploaded}
    */
   upload(bytes: Uint8Array, host?: number): DeviceMemory {
-    const { failure, pool, streams } = this.of;
+    const { failure, pool } = this.of;
     return failure.guarded(() => {
       if (host !== undefined) return this.uploadFrom(host, bytes.length);
       const beside = bytes.length >= LARGE_UPLOAD_BYTES && pool.anyStream;
@@ -69,10 +69,13 @@ export class Transfers {
         ring.copy(bytes, memory.address);
       } catch (error) {
         // Without page-locked memory nothing was copied; a status ends the device.
-        if (!(error instanceof StatusError)) pool.free(memory);
+        if (!(error instanceof StatusError)) {
+          this.beforeWork(ring.stream);
+          pool.free(memory);
+        }
         throw error;
       }
-      if (ring.stream !== streams.compute) streams.order(ring.stream, streams.compute);
+      this.beforeWork(ring.stream);
       return memory;
     });
   }
@@ -131,11 +134,17 @@ export class Transfers {
   }
 
   private uploadFrom(host: number, bytes: number): DeviceMemory {
-    const { driver, pool, streams } = this.of;
+    const { driver, pool } = this.of;
     const memory = pool.allocate(bytes, this.uploadStream);
     if (bytes > 0) driver.toDevice(memory.address, host, bytes, this.uploadStream);
-    if (this.uploadStream !== streams.compute) streams.order(this.uploadStream, streams.compute);
+    this.beforeWork(this.uploadStream);
     return memory;
+  }
+
+  /** What the computation is told from now on comes after: using what was allocated there, and freeing it. */
+  private beforeWork(stream: Handle): void {
+    const { streams } = this.of;
+    if (stream !== streams.compute) streams.order(stream, streams.compute);
   }
 
   /** Beside the computation, where memory may be taken for another stream. */

@@ -6,6 +6,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { hasKernel, runFused } from "./dispatch.ts";
 
 const QUERY_BLOCK = 256;
+/** Scores computed at a time, 2 MiB: as many key/value heads of the batch as they are of, at least one. */
+const SCORES = 1 << 19;
 /** Finite, so that a fully masked score underflows to 0 in softmax without NaN. */
 const MASKED = -1e30;
 
@@ -45,40 +47,73 @@ function composed(
     const kvHeads = k.shape[2];
     const group = heads / kvHeads;
     // Heads g·group … (g+1)·group − 1 read key/value head g.
-    const qh = tf.tidy(() => {
+    const qh: tf.Tensor4D = tf.tidy(() => {
       const scaled = tf.mul(q, 1 / Math.sqrt(hd));
       return tf.reshape(tf.transpose(scaled, [0, 2, 1, 3]), [B * kvHeads, group, T, hd]);
     });
-    const kh = tf.reshape(tf.transpose(k, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
-    const vh = tf.reshape(tf.transpose(v, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
+    const kh: tf.Tensor3D = tf.reshape(tf.transpose(k, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
+    const vh: tf.Tensor3D = tf.reshape(tf.transpose(v, [0, 2, 1, 3]), [B * kvHeads, T, hd]);
 
     const blocks: tf.Tensor4D[] = [];
     for (let from = 0; from < T; from += QUERY_BLOCK) {
       const to = Math.min(from + QUERY_BLOCK, T);
       const first = window === null ? 0 : Math.max(0, from - window + 1);
-      blocks.push(
-        tf.tidy(() => {
-          const rows = to - from;
-          const keys = to - first;
-          const qb = rows === T ? qh : tf.slice(qh, [0, 0, from, 0], [-1, -1, rows, -1]);
-          const kb = keys === T ? kh : tf.slice(kh, [0, first, 0], [-1, keys, -1]);
-          const vb = keys === T ? vh : tf.slice(vh, [0, first, 0], [-1, keys, -1]);
-          const flat = tf.reshape(qb, [B * kvHeads, group * rows, hd]);
-          // The largest of a batch: two of them at a time, no more.
-          const product = tf.matMul(flat, kb, false, true);
-          const masked = tf.tidy(() => {
-            const scores = tf.reshape(product, [-1, group, rows, keys]);
-            return tf.add(scores, causalMask(from, to, first, window));
-          });
-          product.dispose();
-          const weights = tf.reshape(tf.softmax(masked), [-1, group * rows, keys]);
-          masked.dispose();
-          return tf.reshape(tf.matMul(weights, vb), [B * kvHeads, group, rows, hd]);
-        }),
-      );
+      const mask = causalMask(from, to, first, window);
+      blocks.push(ofQueries({ qh, kh, vh }, { from, to, first }, mask));
+      mask.dispose();
     }
     const perHead = tf.reshape(tf.concat(blocks, 2), [B, heads, T, hd]);
     return tf.reshape(tf.transpose(perHead, [0, 2, 1, 3]), [B * T, heads * hd]);
+  });
+}
+
+interface Heads {
+  /** `[B · kvHeads, group, T, hd]` */
+  readonly qh: tf.Tensor4D;
+  /** `[B · kvHeads, T, hd]`, as the values */
+  readonly kh: tf.Tensor3D;
+  readonly vh: tf.Tensor3D;
+}
+
+/** Queries [from, to), keys [first, to). */
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly first: number;
+}
+
+/** What a block of queries reads, `[B · kvHeads, group, to − from, hd]`. */
+function ofQueries(
+  { qh, kh, vh }: Heads,
+  { from, to, first }: Range,
+  mask: tf.Tensor,
+): tf.Tensor4D {
+  const [all, group, , hd] = qh.shape;
+  const [rows, keys] = [to - from, to - first];
+  const atOnce = Math.max(1, Math.floor(SCORES / (group * rows * keys)));
+  const part = <T extends tf.Tensor>(x: T, begin: number[], size: number[]): T =>
+    tf.util.arraysEqual(x.shape, size) ? x : tf.slice(x, begin, size);
+  return tf.tidy(() => {
+    const pieces: tf.Tensor4D[] = [];
+    for (let at = 0; at < all; at += atOnce) {
+      const count = Math.min(atOnce, all - at);
+      const piece = tf.tidy(() => {
+        const qb = part(qh, [at, 0, from, 0], [count, group, rows, hd]);
+        const kb = part(kh, [at, first, 0], [count, keys, hd]);
+        const vb = part(vh, [at, first, 0], [count, keys, hd]);
+        const flat = tf.reshape(qb, [count, group * rows, hd]);
+        // The largest of a layer: two of them at a time, no more.
+        const product = tf.matMul(flat, kb, false, true);
+        const scores = tf.reshape(product, [count, group, rows, keys]);
+        const masked = tf.add(scores, mask);
+        tf.dispose([product, scores]);
+        const weights = tf.reshape(tf.softmax(masked), [count, group * rows, keys]);
+        masked.dispose();
+        return tf.reshape<tf.Rank.R4>(tf.matMul(weights, vb), [count, group, rows, hd]);
+      });
+      pieces.push(piece);
+    }
+    return tf.concat(pieces, 0);
   });
 }
 

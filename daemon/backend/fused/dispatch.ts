@@ -14,6 +14,7 @@ export const FUSED_KERNELS = {
   gram: "DenoiseGram",
   scaledGram: "DenoiseScaledGram",
   addProduct: "DenoiseAddProduct",
+  replaceColumns: "DenoiseReplaceColumns",
   exactProduct: "DenoiseExactProduct",
   searchProduct: "DenoiseSearchProduct",
   searchOperand: "DenoiseSearchOperand",

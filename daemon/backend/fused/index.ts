@@ -1,5 +1,6 @@
 /** Fused kernels: what would be too slow, too large or too coarse operation by operation. */
 export { causalAttention } from "./attention.ts";
+export { columnBlocks, type ColumnBlocks } from "./columnBlocks.ts";
 export { applyRope, rmsNorm, swiglu, type RopeTable } from "./decoder.ts";
 export { rowSelection, type ObjectiveValue, type Selection } from "./dispatch.ts";
 export { entropyObjective } from "./entropy.ts";

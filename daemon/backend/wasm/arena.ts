@@ -13,6 +13,9 @@ export const PAGE = 65_536;
 /** Address space taken at a time. Costs nothing until it is touched. */
 const REGION_BYTES = 64 << 20;
 
+/** New pages after which {@link ArenaSource.growing} is called. */
+const GROWTH_BYTES = 8 << 20;
+
 /** See {@link Arena}: times the most in use. */
 const TURNOVER = 4;
 
@@ -29,6 +32,8 @@ export interface ArenaSource {
   full(bytes: number): Error;
   /** Gives pages back to the system, which may be touched again; undefined where that cannot be. */
   readonly discard: ((address: number, bytes: number) => void) | undefined;
+  /** Told now and then while the process takes more pages, and has many, so that it parts with others it can spare. */
+  readonly growing?: (() => void) | undefined;
 }
 
 interface Block {
@@ -54,6 +59,8 @@ export class Arena {
   readonly #most = { here: 0, before: 0 };
   /** Bytes still to be allocated in this stretch. */
   #toGo = 0;
+  /** Bytes of new pages since {@link ArenaSource.growing} was called. */
+  #growth = 0;
 
   constructor(private readonly source: ArenaSource) {}
 
@@ -175,6 +182,10 @@ export class Arena {
     this.#trim(this.#residentBytes + fresh - Math.max(this.#most.here, this.#most.before));
     this.#resident.fill(1, at / PAGE, (at + size) / PAGE);
     this.#residentBytes += fresh;
+    this.#growth += fresh;
+    if (this.#growth < GROWTH_BYTES || this.#residentBytes < REGION_BYTES) return;
+    this.#growth = 0;
+    this.source.growing?.();
   }
 
   /** A stretch ends when so many times its most was allocated: longer than one round of any loop. */
@@ -192,6 +203,11 @@ export class Arena {
   #relax(freed: number): void {
     const most = Math.max(this.#most.here, this.#most.before);
     if (most < REGION_BYTES || (freed < most / MUCH && this.#inUse > most / FEW)) return;
+    this.settle();
+  }
+
+  /** Something is over: nothing is kept beyond what is in use. */
+  settle(): void {
     this.#trim(this.#residentBytes - this.#inUse);
     this.#most.before = 0;
     this.#most.here = this.#inUse;

@@ -5,7 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { FUSED_KERNELS } from "../fused/dispatch.ts";
 import type { HalfFormat } from "../fused/half.ts";
-import { addressOf, copyOf, type WasmBackend } from "./heap.ts";
+import { addressOf, owned, type WasmBackend } from "./heap.ts";
 import type { Kernels } from "./kernelExports.ts";
 
 export function frugalKernels(backend: WasmBackend, kernels: Kernels): tf.KernelConfig[] {
@@ -59,11 +59,3 @@ export function frugalKernels(backend: WasmBackend, kernels: Kernels): tf.Kernel
 
 /** Floats whose sigmoids are taken at a time. */
 const PIECE = 1 << 18;
-
-/** The tensor itself under one more reference where nobody else holds it, else a copy. */
-function owned(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
-  if (backend.refCount(x.dataId) > 1) return copyOf(backend, x);
-  backend.incRef(x.dataId);
-  const { dataId, shape, dtype } = x;
-  return { dataId, shape, dtype };
-}

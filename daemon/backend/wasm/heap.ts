@@ -5,8 +5,9 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { outOfMemory, tensorTooLarge } from "../errors.ts";
 import type { HostMemory } from "../hostArrays.ts";
+import type { SpareMemory } from "../spareMemory.ts";
 import { Arena } from "./arena.ts";
-import type { DiscardPages } from "./pages.ts";
+import type { Pages } from "./pages.ts";
 
 /** What we use of TensorFlow.js' `BackendWasm`; its own declarations leave out the Emscripten module. */
 export interface WasmBackend {
@@ -62,6 +63,14 @@ export function copyOf(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
   return copy;
 }
 
+/** The tensor itself under one more reference where nobody else holds it, else a copy. */
+export function owned(backend: WasmBackend, x: tf.TensorInfo): tf.TensorInfo {
+  if (backend.refCount(x.dataId) > 1) return copyOf(backend, x);
+  backend.incRef(x.dataId);
+  const { dataId, shape, dtype } = x;
+  return { dataId, shape, dtype };
+}
+
 /** Copies a tensor's floats into a host array that is there already, instead of making one for each. */
 export function offerReading(backend: WasmBackend): void {
   const reading: Pick<HostMemory, "readInto"> = {
@@ -95,7 +104,7 @@ const LARGE_BYTES = 256 << 10;
  * `malloc` answers 0 when the heap cannot grow, takes sizes modulo 2³², and above 2 GiB answers addresses outside the
  * heap; TensorFlow.js checks none of it.
  */
-export function guardAllocations(backend: WasmBackend, discard?: DiscardPages): void {
+export function guardAllocations(backend: WasmBackend, pages?: Pages): void {
   const module = backend.wasm;
   // Emscripten's first call replaces `_malloc` and `_free` by the exports themselves: let that happen before wrapping.
   module._free(module._malloc(4));
@@ -107,10 +116,13 @@ export function guardAllocations(backend: WasmBackend, discard?: DiscardPages): 
     release: free,
     full,
     discard:
-      discard &&
+      pages &&
       ((address, bytes) => {
-        discard(new Uint8Array(module.HEAPU8.buffer, address, bytes));
+        pages.discard(new Uint8Array(module.HEAPU8.buffer, address, bytes));
       }),
+    growing() {
+      pages?.trim();
+    },
   });
   module._malloc = (bytes) => {
     if (bytes > TENSOR_LIMIT_BYTES) throw tensorTooLarge("wasm", bytes, TENSOR_LIMIT_BYTES);
@@ -122,4 +134,11 @@ export function guardAllocations(backend: WasmBackend, discard?: DiscardPages): 
   module._free = (address) => {
     if (!arena.free(address >>> 0)) free(address);
   };
+  const spare: SpareMemory = {
+    releaseSpare() {
+      arena.settle();
+      pages?.trim();
+    },
+  };
+  Object.assign(backend, spare);
 }

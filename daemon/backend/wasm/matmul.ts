@@ -5,6 +5,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { FUSED_KERNELS } from "../fused/dispatch.ts";
 import type { Blas, Sgemm } from "./blas.ts";
+import { replaceColumnsKernel } from "./columns.ts";
 import type { InverseFactorInPlace } from "./lapack.ts";
 import { addressOf, copyOf, floatsAt, type WasmBackend } from "./heap.ts";
 
@@ -41,6 +42,7 @@ export function matmulKernels(
     }),
     gramKernel(backend, sgemm),
     addProductKernel(backend, sgemm),
+    replaceColumnsKernel(backend, sgemm),
   ];
 }
 

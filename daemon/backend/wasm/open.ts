@@ -20,7 +20,7 @@ import {
 } from "./heap.ts";
 import { loadKernels } from "./kernels.ts";
 import { matmulKernels } from "./matmul.ts";
-import { findDiscard } from "./pages.ts";
+import { findPages } from "./pages.ts";
 import { segmentSumKernel } from "./segmentSum.ts";
 import { sliceKernels } from "./slice.ts";
 
@@ -47,8 +47,7 @@ export const wasm: Provider = {
     if (!(await tf.setBackend("wasm")))
       throw new Error("TensorFlow.js could not start its wasm backend");
     const backend = tf.backend() as unknown as WasmBackend;
-    guardAllocations(backend, await findDiscard());
-
+    guardAllocations(backend, await findPages());
     offerReading(backend);
 
     const search = wanted ? await findBlas() : { blas: undefined, why: "not asked for" };

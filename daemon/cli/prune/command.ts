@@ -1,10 +1,11 @@
 /** `denoise-rotator prune` */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { runFilePath, workPath } from "../../runFiles.ts";
+import { shellWord } from "../../wording.ts";
 import { interruptible } from "../cancel.ts";
 import { screenFor, simple, writeJson } from "../context.ts";
 import type { Context } from "../context.ts";
-import { shellWord } from "../io.ts";
 import type { PruneRequest } from "../options.ts";
 import { fetched } from "../fetched.ts";
 import { plannedTensors, planSummary, shortageLines } from "./planView.ts";
@@ -44,6 +45,7 @@ async function run(context: Context, { options: asked, json }: PruneRequest): Pr
       "  Stopping; finished layers are kept. To go on later:",
       `  ${resume}${options.resume === true ? "" : " --resume"}`,
     ],
+    nothingKept: () => !existsSync(runFilePath(workPath(options.out))),
     print: screen.print,
     release: view.close,
   };

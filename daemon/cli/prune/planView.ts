@@ -22,11 +22,14 @@ export function planSummary(plan: Plan, style: Style, columns: number): string[]
     ...(recipe.method === "magnitude" ? [] : [["calibration", calibrationText(recipe)] as const]),
     [
       "memory",
-      `${formatBytes(plan.deviceMemory)} for the computation, ${formatBytes(plan.hostMemory)} beside it`,
+      plan.ownMemory
+        ? `${formatBytes(plan.deviceMemory)} on the GPU, ${formatBytes(plan.hostMemory)} of the machine's`
+        : `${formatBytes(plan.deviceMemory + plan.hostMemory)}: ${formatBytes(plan.deviceMemory)} for the ` +
+          `computation, ${formatBytes(plan.hostMemory)} beside it`,
     ],
     [
       "disk",
-      `${formatBytes(plan.outputDisk)} for the output, ${formatBytes(plan.workDisk)} while it runs ` +
+      `${formatBytes(plan.outputDisk)} for the output, ${formatBytes(plan.workDisk)} more while it runs ` +
         `(${formatBytes(plan.freeDisk)} free)`,
     ],
     ["time", plan.seconds === null ? "not known yet" : `about ${duration(plan.seconds)}`],

@@ -334,6 +334,21 @@ describe.skipIf(emulation === undefined)("what only the emulated GPU can show", 
     },
   );
 
+  test("and when a kernel that wants much shared memory finds none for its code", async () => {
+    const cuda = await open();
+    const x = tf.tensor1d([1, 2, 3]);
+    emulation?.failNext("cuFuncSetAttribute", 2);
+    cuda.runtime.launch({
+      program: {
+        name: "twice.cu",
+        source: `extern "C" __global__ void twice(float* x) { x[threadIdx.x] *= 2.0f; }`,
+      },
+      ...{ entry: "twice", grid: [1], block: [3], sharedBytes: 100_000 },
+      args: [pointer(cuda.address(x))],
+    });
+    expect(await x.data()).toEqual(Float32Array.of(2, 4, 6));
+  });
+
   test("without page-locked memory host arrays are plain ones, and work goes on", async () => {
     await open();
     emulation?.failNext("cuMemAllocHost_v2", 2);
@@ -342,6 +357,12 @@ describe.skipIf(emulation === undefined)("what only the emulated GPU can show", 
     const before = held();
     emulation?.failNext("cuMemAllocHost_v2", 2);
     expect(() => tf.tensor1d(plain.values)).toThrow(
+      expect.objectContaining({ code: "backend/host-memory" }),
+    );
+    expect(held()).toEqual(before);
+    // Too large to go with the computation: its memory was taken on another stream, and goes in order.
+    emulation?.failNext("cuMemAllocHost_v2", 2);
+    expect(() => tf.tensor1d(counted(1_000_000))).toThrow(
       expect.objectContaining({ code: "backend/host-memory" }),
     );
     expect(held()).toEqual(before);

@@ -1,139 +1,11 @@
-/** What is found where, against folders and libraries that do not exist. */
+/** What is told of what was found, with libraries that do not exist. */
 import { describe, expect, test } from "vitest";
-import {
-  driverCandidates,
-  toolkitCandidates,
-} from "../../../daemon/backend/cuda/discovery/libraries.ts";
 import { chosenGpus, findCuda } from "../../../daemon/backend/cuda/discovery/index.ts";
+import { installLibraries } from "../../../daemon/backend/cuda/discovery/remedy.ts";
 import type { GpuInfo } from "../../../daemon/backend/cuda/runtime.ts";
-import type { Machine } from "../../../daemon/backend/machine.ts";
+import { DenoiseError } from "../../../daemon/errors.ts";
+import { machine } from "./fakeMachine.ts";
 import { fakeNative, give, type FakeLibrary } from "./fakeNative.ts";
-
-function machine(
-  files: readonly string[],
-  env: NodeJS.ProcessEnv = {},
-  platform: NodeJS.Platform = "linux",
-): Machine {
-  const names = (folder: string): string[] =>
-    files
-      .filter((file) => file.startsWith(`${folder}/`))
-      .map((file) => file.slice(folder.length + 1).split("/")[0] ?? "");
-  return { platform, env, list: (folder) => [...new Set(names(folder))].sort() };
-}
-
-const paths = (there: Machine, library: "cublas" | "nvrtc"): string[] =>
-  toolkitCandidates(there, library).map(({ path }) => path);
-
-describe("where cuBLAS and NVRTC may lie", () => {
-  const given = "/given/libcublas.so.12";
-  const home = "/cuda-home/lib64/libcublas.so.12";
-  const loader = "/loader/libcublas.so.12";
-  const system = "/usr/lib/x86_64-linux-gnu/libcublas.so.12";
-  const toolkit = "/usr/local/cuda/lib64/libcublas.so.12";
-  const newer = "/usr/local/cuda-13.0/lib64/libcublas.so.13";
-  const older = "/usr/local/cuda-12.4/lib64/libcublas.so.12";
-  const conda = "/conda/lib/libcublas.so.12";
-  const venv = "/venv/lib/python3.12/site-packages/nvidia/cublas/lib/libcublas.so.12";
-  const onPath = "/opt/py/lib/python3.11/site-packages/nvidia/cu13/lib/libcublas.so.13";
-
-  test("in the order that the documentation gives", () => {
-    const everything = machine(
-      [
-        onPath,
-        "/opt/py/bin/python3",
-        venv,
-        conda,
-        older,
-        newer,
-        toolkit,
-        system,
-        loader,
-        home,
-        given,
-      ],
-      {
-        DENOISE_ROTATOR_CUDA: "/given",
-        CUDA_HOME: "/cuda-home",
-        LD_LIBRARY_PATH: "/loader",
-        CONDA_PREFIX: "/conda",
-        VIRTUAL_ENV: "/venv",
-        PATH: "/opt/py/bin",
-      },
-    );
-    expect(paths(everything, "cublas")).toEqual([
-      ...[given, home, loader, system, toolkit, newer, older, conda, venv, onPath],
-    ]);
-  });
-
-  test("a library that is not there is nowhere", () => {
-    expect(paths(machine([venv], { VIRTUAL_ENV: "/venv" }), "nvrtc")).toEqual([]);
-  });
-
-  test("what it loads by name is loaded before it, of the same release only", () => {
-    const folder = "/venv/lib/python3.12/site-packages/nvidia/cuda_nvrtc/lib";
-    const files = ["libnvrtc.so.12", "libnvrtc-builtins.so.12.9", "libnvrtc-builtins.so.13.0"];
-    const there = machine(
-      files.map((file) => `${folder}/${file}`),
-      { VIRTUAL_ENV: "/venv" },
-    );
-    expect(toolkitCandidates(there, "nvrtc")).toEqual([
-      {
-        path: `${folder}/libnvrtc.so.12`,
-        major: 12,
-        companions: [`${folder}/libnvrtc-builtins.so.12.9`],
-      },
-    ]);
-  });
-
-  test("stubs of the driver are never taken", () => {
-    const there = machine(["/usr/local/cuda/lib64/stubs/libcuda.so.1"]);
-    expect(driverCandidates(there)).toEqual(["libcuda.so.1"]);
-  });
-
-  test("the folder given comes before the system's driver, WSL's after it", () => {
-    const there = machine(["/given/libcuda.so.1", "/usr/lib/wsl/lib/libcuda.so.1"], {
-      DENOISE_ROTATOR_CUDA: "/given",
-    });
-    const last = "/usr/lib/wsl/lib/libcuda.so.1";
-    expect(driverCandidates(there)).toEqual(["/given/libcuda.so.1", "libcuda.so.1", last]);
-  });
-
-  test("Windows has other names", () => {
-    const there = machine(
-      [
-        "/tools/bin/cublas64_12.dll",
-        "/tools/bin/cublasLt64_12.dll",
-        "/tools/bin/nvrtc64_120_0.dll",
-      ],
-      { CUDA_PATH: "/tools" },
-      "win32",
-    );
-    const [cublas] = toolkitCandidates(there, "cublas");
-    expect(cublas).toMatchObject({ major: 12, companions: ["/tools/bin/cublasLt64_12.dll"] });
-    expect(toolkitCandidates(there, "nvrtc")).toMatchObject([{ major: 12 }]);
-  });
-
-  test("Windows' driver is the system's, never one of the working folder", () => {
-    const there = machine([], { SystemRoot: "D:\\Windows" }, "win32");
-    expect(driverCandidates(there)).toEqual(["D:\\Windows\\System32\\nvcuda.dll"]);
-    expect(driverCandidates(machine([], {}, "win32"))).toEqual([
-      "C:\\Windows\\System32\\nvcuda.dll",
-    ]);
-  });
-
-  test.each(["CUDA_HOME", "LD_LIBRARY_PATH", "CONDA_PREFIX", "VIRTUAL_ENV", "PATH"])(
-    "a relative %s does not lead into the working folder",
-    (name) => {
-      const files = ["", "lib/", "lib/python3.12/site-packages/nvidia/cublas/lib/"].map(
-        (folder) => `here/${folder}libcublas.so.12`,
-      );
-      for (const value of ["here", "here/bin"]) {
-        const there = machine([...files, "here/bin/python3"], { [name]: value });
-        expect(paths(there, "cublas")).toEqual([]);
-      }
-    },
-  );
-});
 
 interface DriverState {
   readonly initStatus?: number;
@@ -168,7 +40,11 @@ const NVRTC = "/usr/local/cuda/lib64/libnvrtc.so.12";
 const cublas: FakeLibrary = {
   cublasGetProperty: (part, out) => give(out, [12, 4, 5][Number(part)] ?? 0),
 };
-const nvrtc: FakeLibrary = { nvrtcVersion: (major, minor) => give(major, 12) + give(minor, 4) };
+const nvrtc: FakeLibrary = {
+  nvrtcVersion: (major, minor) => give(major, 12) + give(minor, 4),
+  nvrtcGetNumSupportedArchs: (out) => give(out, 1),
+  nvrtcGetSupportedArchs: (out) => give(out, 90),
+};
 
 function look(
   state: DriverState | undefined,
@@ -197,6 +73,22 @@ describe("which GPUs compute", () => {
     expect([ordinals(), ordinals([2, 1, 2])]).toEqual([[1], [2, 1]]);
   });
 
+  test("one that is not there is named with those that are, and with what hides others", () => {
+    const message = (env: NodeJS.ProcessEnv): string => {
+      try {
+        chosenGpus(gpus.slice(2), [1], env);
+      } catch (error) {
+        if (error instanceof DenoiseError && error.code === "backend/no-such-gpu") {
+          return error.message;
+        }
+        throw error;
+      }
+      return "";
+    };
+    expect(message({})).toMatch(/no GPU cuda:1 here\. There are: cuda:0 sm_90 \(.*\)\.$/);
+    expect(message({ CUDA_VISIBLE_DEVICES: "3" })).toMatch(/CUDA_VISIBLE_DEVICES="3" hides/);
+  });
+
   test("one before Ampere is refused beside newer ones, with what there is", () => {
     expect(() => ordinals([1, 0])).toThrow(
       expect.objectContaining({
@@ -217,6 +109,18 @@ describe("what is told", () => {
     expect(await found).not.toHaveProperty("why");
   });
 
+  test("a GPU younger than NVRTC goes by PTX, and that is told", async () => {
+    const { found } = look({ capability: [12, 0] }, [CUBLAS, NVRTC]);
+    expect((await found).detail).toMatch(/NVRTC 12\.4 \(.*\), PTX for sm_120$/);
+    expect(await found).not.toHaveProperty("why");
+  });
+
+  test("what CUDA_VISIBLE_DEVICES shows is not all there may be", async () => {
+    const { found } = look({}, [CUBLAS, NVRTC], { CUDA_VISIBLE_DEVICES: "MIG-8a2f" });
+    const words = /^NVIDIA Test \(.*\), all that CUDA_VISIBLE_DEVICES="MIG-8a2f" shows; driver /;
+    expect((await found).detail).toMatch(words);
+  });
+
   test("several GPUs are numbered as --device takes them", async () => {
     const { found } = look({ gpus: 2 }, [CUBLAS, NVRTC]);
     expect((await found).detail).toMatch(/^cuda:0 NVIDIA Test .*, cuda:1 NVIDIA Test /);
@@ -233,6 +137,31 @@ describe("what is told", () => {
       why: expect.stringContaining("was not found") as string,
       detail: expect.stringContaining("driver for CUDA 12.4") as string,
     });
+  });
+
+  test.each<[string, readonly string[], NodeJS.ProcessEnv, string]>([
+    ["a virtual environment", ["/venv/bin/pip"], { VIRTUAL_ENV: "/venv" }, "pip install"],
+    ["one that uv made", ["/venv/bin/python"], { VIRTUAL_ENV: "/venv" }, "uv pip install"],
+    ["one on Windows", ["/venv/Scripts/pip.exe"], { VIRTUAL_ENV: "/venv" }, "pip install"],
+    ["conda", ["/conda/bin/python3"], { CONDA_PREFIX: "/conda", PATH: "/usr/bin" }, "pip install"],
+    [
+      "the system's Python, which pip must be told to add to",
+      [],
+      { PATH: "/bin:/usr/bin" },
+      "pip install --user --break-system-packages",
+    ],
+    [
+      "a Python of the user's own before it",
+      ["/own/bin/python3"],
+      { PATH: "/own/bin:/usr/bin" },
+      "pip install",
+    ],
+    ["no Python", [], {}, "pip install"],
+  ])("into %s", (name, files, env, command) => {
+    const system = ["/usr/bin/python3", "/usr/lib/python3.12/EXTERNALLY-MANAGED"];
+    const platform = name.includes("Windows") ? "win32" : "linux";
+    const there = machine([...files, ...system], env, platform);
+    expect(installLibraries(there, ["nvrtc"])).toBe(`${command} nvidia-cuda-nvrtc-cu12`);
   });
 
   test("a toolkit newer than the driver is passed over, and named where nothing else is there", async () => {
@@ -265,7 +194,18 @@ describe("what is told", () => {
       { CUDA_VISIBLE_DEVICES: "7" },
       /CUDA_VISIBLE_DEVICES="7" hides/,
     ],
-    ["driver and kernel module differ", { initStatus: 803 }, {}, /Restart the machine/],
+    ...["-1", "GPU-1b2c", "MIG-8a2f"].map(
+      (name): [string, DriverState, NodeJS.ProcessEnv, RegExp] => [
+        `no GPU is called ${name}`,
+        { initStatus: 100 },
+        { CUDA_VISIBLE_DEVICES: name },
+        new RegExp(`CUDA_VISIBLE_DEVICES="${name}" hides every GPU.*nvidia-smi -L`),
+      ],
+    ),
+    ["driver and kernel module differ", { initStatus: 803 }, {}, /Restart the machine.*`compat`/],
+    ["forward compatibility on a GeForce", { initStatus: 804 }, {}, /`compat`.*LD_LIBRARY_PATH/],
+    ["no fabric manager", { initStatus: 802 }, {}, /fabric manager does not run/],
+    ["no driver in WSL", undefined, { WSL_DISTRO_NAME: "Ubuntu" }, /Install it in Windows/],
     ["the toolkit's stub", { initStatus: 34 }, {}, /stub.*LD_LIBRARY_PATH/],
     ["an unknown failure", { initStatus: 4 }, {}, /does not start \(cuInit returned .*\(4\)/],
     ["a GPU before Ampere", { capability: [7, 5] }, {}, /older than Ampere; webgpu/],
@@ -273,6 +213,21 @@ describe("what is told", () => {
   ])("%s", async (_, state, env, words) => {
     const { found } = look(state, [CUBLAS, NVRTC], env);
     expect(await found).toMatchObject({ why: expect.stringMatching(words) as string });
+  });
+
+  test("a libcuda that does not start gives way to the driver's own; its words remain where none does", async () => {
+    const own = "/usr/lib/wsl/lib/libcuda.so.1";
+    const files = [own, CUBLAS, NVRTC];
+    const look = (status: number) => {
+      const native = fakeNative({
+        "libcuda.so.1": driver({ initStatus: 34 }),
+        [own]: driver({ initStatus: status }),
+        ...{ [CUBLAS]: cublas, [NVRTC]: nvrtc },
+      });
+      return findCuda(machine(files), () => Promise.resolve(native));
+    };
+    expect((await look(0)).detail).toContain(`driver for CUDA 12.4 (${own})`);
+    expect(await look(100)).toMatchObject({ why: expect.stringContaining("stub") as string });
   });
 
   test("a library that does not load gives way to the next", async () => {

@@ -123,7 +123,7 @@ describe("cuBLAS and NVRTC", () => {
     expect(native.types.get("cublasGemmStridedBatchedEx")).toHaveLength(23);
   });
 
-  test("a compiler's log is kept, an unknown architecture told apart", () => {
+  test("a compiler's log is kept, other statuses are thrown", () => {
     const log = "wrong.cu(3): error\0";
     const library = (status: number): FakeLibrary => ({
       nvrtcVersion: (major, minor) => give(major, 12) + give(minor, 9),
@@ -142,9 +142,48 @@ describe("cuBLAS and NVRTC", () => {
       expect(native.calls.at(-1)?.name).toBe("nvrtcDestroyProgram");
       return result;
     };
-    expect(compile(6)).toMatchObject({ log: "wrong.cu(3): error", unknownArchitecture: false });
-    expect(compile(5)).toMatchObject({ unknownArchitecture: true });
+    // A mistake, and an option that it does not know.
+    for (const status of [6, 5]) {
+      expect(compile(status)).toEqual({ image: undefined, log: "wrong.cu(3): error" });
+    }
     expect(() => compile(11)).toThrow(/nvrtcCompileProgram returned STATUS_11/);
+  });
+
+  test.each([
+    ["sm_90", "sm_90", "machine code"],
+    ["sm_86", "sm_86", "machine code"],
+    ["sm_120", "compute_90", "PTX"],
+    ["sm_89", "compute_86", "PTX"],
+    // Nothing that it makes runs there: its own words tell.
+    ["sm_75", "sm_75", "machine code"],
+  ])("for %s a compiler of 2022 is asked for %s and gives %s", (architecture, asked, kind) => {
+    const known = [80, 86, 90];
+    const codes: Readonly<Record<string, string>> = { CUBIN: "machine code", PTX: "PTX" };
+    const gives = (code: string): FakeLibrary => ({
+      [`nvrtcGet${code}Size`]: (_, out) => give(out, codes[code]?.length ?? 0),
+      [`nvrtcGet${code}`]: (_, out) => {
+        if (out instanceof Uint8Array) out.set(Buffer.from(codes[code] ?? ""));
+        return 0;
+      },
+    });
+    const native = fakeNative({
+      nvrtc: {
+        ...gives("CUBIN"),
+        ...gives("PTX"),
+        nvrtcGetNumSupportedArchs: (out) => give(out, known.length),
+        nvrtcGetSupportedArchs: (out) => {
+          if (out instanceof Int32Array) out.set(known);
+          return 0;
+        },
+      },
+    });
+    const compiler = bindCompiler(native.load("nvrtc"));
+    const { image } = compiler.compile("right.cu", "?", architecture);
+    expect(Buffer.from(image ?? []).toString()).toBe(kind);
+    const [, , options] =
+      native.calls.find(({ name }) => name === "nvrtcCompileProgram")?.args ?? [];
+    expect(options).toContain(`--gpu-architecture=${asked}`);
+    expect(compiler.knows(architecture)).toBe(known.includes(Number(architecture.slice(3))));
   });
 });
 
@@ -197,6 +236,10 @@ describe("launch parameters", () => {
     parameters.pack([i64(1), i64(2), i64(3)]);
     expect(parameters.pack([i32(9)])).toBe(4);
     expect([...new Int32Array(parameters.bytes.slice().buffer)]).toEqual([9]);
+    // Also the gap before an address, where the high word of an earlier one may lie.
+    parameters.pack([i64(-1), i64(-1)]);
+    expect(parameters.pack([i32(9), pointer(1)])).toBe(16);
+    expect([...new Int32Array(parameters.bytes.slice().buffer)]).toEqual([9, 0, 1, 0]);
   });
 
   test("more than a launch can take are refused", () => {

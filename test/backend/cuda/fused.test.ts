@@ -285,6 +285,8 @@ function sparsegptTests(): void {
     [3, 200, 2, 4],
     [9, 132, 5, 12],
     [2, 320, 60, 160],
+    // More columns than a lane could mark in 32 bits, and parts that end within a group.
+    [1, 1040, 500, 1040],
   ])("%i × %i, keeping %i of %i", async (rows, b, keep, of) => {
     const [w, u] = [normals(rows, b), gentle(b)];
     const select = { kind: "nm", keep, of } as const;
@@ -294,6 +296,16 @@ function sparsegptTests(): void {
     expect(weights.map((x) => x === 0)).toEqual(wanted.weights.map((x) => x === 0));
     expectClose(weights, wanted.weights, 1e-4);
     expectClose(await valuesOf(block.errors), wanted.errors, 1e-4);
+  });
+
+  test("of equal scores in a wide group the left go", async () => {
+    const [rows, b] = [2, 260];
+    const w = matrix(rows, b, (i, j) => (i === 0 ? 1 : 1 + (j % 3)));
+    const u = matrix(b, b, (i, j) => Number(i === j));
+    const select = { kind: "nm", keep: 57, of: 130 } as const;
+    const block = tf.tidy(() => sparsegptBlock(tensor2d(w), tensor2d(u), select));
+    const wanted = reference.sparsegpt(w, u, select).weights;
+    expect(await valuesOf(block.weights)).toEqual([...wanted]);
   });
 
   test.each([

@@ -1,5 +1,5 @@
 /** Kernels are compiled once per machine, and never taken from a cache that cannot be trusted. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -25,9 +25,12 @@ class CountingCompiler implements Compiler {
     readonly version = "12.9",
     private readonly result?: Compilation,
   ) {}
+  knows(): boolean {
+    return true;
+  }
   compile(_name: string, source: string, architecture: string): Compilation {
     this.compiled++;
-    return this.result ?? { cubin: Buffer.from(`${architecture} ${source.length}`) };
+    return this.result ?? { image: Buffer.from(`${architecture} ${source.length}`) };
   }
 }
 
@@ -35,11 +38,14 @@ class RecordingModules implements ModuleDriver {
   readonly images: string[] = [];
   readonly unloaded: number[] = [];
   kernels = 0;
-  constructor(private readonly refuse: readonly string[] = []) {}
+  constructor(
+    private readonly refuse: readonly string[] = [],
+    private readonly status = 200,
+  ) {}
   loadModule(image: Uint8Array): number {
     const text = Buffer.from(image).toString();
     if (this.refuse.includes(text)) {
-      throw new StatusError("cuModuleLoadData", 200, "CUDA_ERROR_INVALID_IMAGE", "");
+      throw new StatusError("cuModuleLoadData", this.status, "CUDA_ERROR_NAMED_HERE", "");
     }
     this.images.push(text);
     return this.images.length;
@@ -135,8 +141,8 @@ describe("the cache", () => {
   });
 
   test("an image that the driver refuses is compiled anew", () => {
-    modules(new CountingCompiler("12.9", { cubin: Buffer.from("old") })).kernel(program(), "f");
-    const compiler = new CountingCompiler("12.9", { cubin: Buffer.from("new") });
+    modules(new CountingCompiler("12.9", { image: Buffer.from("old") })).kernel(program(), "f");
+    const compiler = new CountingCompiler("12.9", { image: Buffer.from("new") });
     const driver = new RecordingModules(["old"]);
     modules(compiler, driver).kernel(program(), "f");
     expect(driver.images).toEqual(["new"]);
@@ -151,7 +157,28 @@ describe("the cache", () => {
   test("lies where the system wants caches", () => {
     expect(cubinFolder({ XDG_CACHE_HOME: "/c" }, "linux")).toBe("/c/denoise-rotator/cuda");
     expect(cubinFolder({ LOCALAPPDATA: "/l" }, "win32")).toBe("/l/denoise-rotator/cuda");
-    expect(cubinFolder({ LOCALAPPDATA: "/l" }, "linux")).toMatch(/\.cache\/denoise-rotator\/cuda$/);
+    const own = /^\/.*\.cache\/denoise-rotator\/cuda$/;
+    expect(cubinFolder({ LOCALAPPDATA: "/l" }, "linux")).toMatch(own);
+    for (const nowhere of ["", "cache"]) {
+      expect(cubinFolder({ XDG_CACHE_HOME: nowhere }, "linux")).toMatch(own);
+    }
+  });
+
+  test("loses what nobody used for months, and what a killed process left, when something is added", async () => {
+    const longAgo = new Date(Date.now() - 100 * 24 * 3600 * 1000);
+    const files = ["used.cubin", "unused.cubin", "left.cubin.8c1f", "fresh.cubin", "another.txt"];
+    const first = cubinCache(folder);
+    for (const name of ["used", "unused", "fresh"]) first.write(name, Buffer.from(name));
+    for (const name of ["left.cubin.8c1f", "another.txt"]) await writeFile(join(folder, name), "");
+    for (const name of files.filter((file) => file !== "fresh.cubin")) {
+      await utimes(join(folder, name), longAgo, longAgo);
+    }
+    const cache = cubinCache(folder);
+    expect(cache.read("used")).toBeDefined();
+    expect((await stat(join(folder, "used.cubin"))).mtimeMs).toBeGreaterThan(longAgo.getTime());
+    cache.write("new", Buffer.from("new"));
+    const left = ["another.txt", "fresh.cubin", "new.cubin", "used.cubin"];
+    expect((await readdir(folder)).sort()).toEqual(left);
   });
 
   test("keys do not run into each other", () => {
@@ -163,7 +190,7 @@ describe("what does not compile", () => {
   test("is told with the program and the compiler's words", () => {
     const log = "test.cu(3): error: identifier is undefined";
     const compiler = new CountingCompiler("12.9", {
-      ...{ cubin: undefined, log, unknownArchitecture: false },
+      ...{ image: undefined, log },
     });
     expect(() => modules(compiler).kernel(program(), "f")).toThrow(
       expect.objectContaining({
@@ -173,21 +200,25 @@ describe("what does not compile", () => {
     );
   });
 
-  test("because the GPU is younger than the compiler: a newer compiler is named", () => {
-    const compiler = new CountingCompiler("12.2", {
-      ...{
-        cubin: undefined,
-        log: "invalid value for --gpu-architecture",
-        unknownArchitecture: true,
-      },
-    });
-    expect(() =>
-      modules(compiler, new RecordingModules(), "sm_120").kernel(program(), "f"),
-    ).toThrow(
-      expect.objectContaining({
-        code: "backend/gpu-too-new",
-        message: expect.stringMatching(/12\.2.*sm_120.*pip install --upgrade/) as string,
-      }),
-    );
+  // An image for none of the driver's, PTX of a newer toolkit, no translator beside the driver.
+  test.each([209, 222, 221])(
+    "or is refused by the driver (%i) is told with what helps, and not kept",
+    async (status) => {
+      const compiler = new CountingCompiler("13.0", { image: Buffer.from("too new") });
+      const driver = new RecordingModules(["too new"], status);
+      expect(() => modules(compiler, driver).kernel(program(), "f")).toThrow(
+        expect.objectContaining({
+          code: "backend/gpu-code-refused",
+          message: expect.stringMatching(/NVRTC 13\.0 .*NAMED_HERE.*Update the driver/) as string,
+        }),
+      );
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
+
+  test("that fails to load for the device's own reason is the device's failure", () => {
+    const compiler = new CountingCompiler("12.9", { image: Buffer.from("good") });
+    const driver = new RecordingModules(["good"], 700);
+    expect(() => modules(compiler, driver).kernel(program(), "f")).toThrow(StatusError);
   });
 });

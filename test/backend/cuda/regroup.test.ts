@@ -11,8 +11,13 @@ import {
   permuteNeurons,
   regroupLayer,
 } from "../../../daemon/method/index.ts";
-import { columnShares, stackedColumns } from "../../../daemon/method/columnShares.ts";
+import {
+  columnShares,
+  stackedBlocks,
+  stackedColumns,
+} from "../../../daemon/method/columnShares.ts";
 import { regroupedColumns } from "../../../daemon/method/regroup.ts";
+import { regroupedHeads } from "../../../daemon/method/regroupHeads.ts";
 import { seededRandom } from "../../../daemon/random.ts";
 import { prunedMass } from "../../method/reference.ts";
 import { randomLayer, read, SHAPE, toMatrices } from "../../method/support.ts";
@@ -96,12 +101,38 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
     const shares = await columnShares([{ shape: w.shape, w: () => w, c }], 4);
     if (!(shares instanceof tf.Tensor)) throw new Error("the columns are not on the device");
     const host = { shares: await shares.data<"float32">(), rows: 6, columns: 16 };
-    const stacked = stackedColumns(shares, [4, 12], 4);
-    if (!(stacked instanceof tf.Tensor)) throw new Error("the heads are not on the device");
-    const wanted = stackedColumns(host, [4, 12], 4);
-    expect(stacked.shape).toEqual([4, 12]);
-    expect({ shares: await stacked.data(), rows: 12, columns: 4 }).toEqual(wanted);
+    const stacked = stackedBlocks(shares, 2, 2);
+    const [first, second] = [stackedColumns(host, [0, 4], 4), stackedColumns(host, [8, 12], 4)];
+    expect(stacked.shape).toEqual([8, 12]);
+    expect([...(await stacked.data())]).toEqual([...first.shares, ...second.shares]);
     tf.dispose([w, c, shares, stacked]);
+  });
+
+  test.each([
+    [nm(2, 4), { heads: 6, kvHeads: 3, headDim: 12 }, 0],
+    [nm(1, 4), { heads: 4, kvHeads: 4, headDim: 20 }, 2],
+    [nm(2, 4), { heads: 2, kvHeads: 1, headDim: 8 }, 0],
+    [nm(2, 4), { heads: 4, kvHeads: 2, headDim: 4 }, 0],
+  ])("all heads at once, %o of %o (%i levels), make the host's swaps", async (...all) => {
+    const [pattern, sizes, levels] = all;
+    const shape = { ...sizes, d: 1, ffn: 1 };
+    const host = randomColumns(9, shape.heads * shape.headDim, levels);
+    const columns = tf.tensor2d(host.shares, [host.columns, host.rows]);
+    const before = tf.memory().numTensors;
+    // Far too much, and so little that only some rounds of each head are gone through.
+    for (const effort of [1e9, 2 * host.columns * pattern.of * host.rows]) {
+      const wanted = await regroupedHeads(host, shape, pattern, effort, noPause);
+      expect(await regroupedHeads(columns, shape, pattern, effort, noPause)).toEqual(wanted);
+      expect([...(wanted ?? [])].map((j) => Math.floor(j / shape.headDim))).toEqual(
+        Array.from({ length: shape.kvHeads * shape.headDim }, (_, j) =>
+          Math.floor(j / shape.headDim),
+        ),
+      );
+    }
+    expect(tf.memory().numTensors).toBe(before);
+    const odd = { ...shape, headDim: shape.headDim + 1 };
+    expect(await regroupedHeads(columns, odd, pattern, 1, noPause)).toBeNull();
+    columns.dispose();
   });
 
   test("columns of very wide groups come to the host, which has the memory that they take", async () => {

@@ -21,6 +21,7 @@ import {
   type Rotation,
 } from "../../../daemon/method/index.ts";
 import { pruneOn } from "../../../daemon/pipeline/index.ts";
+import type { RotationScope } from "../../../daemon/report.ts";
 import {
   matrixShape,
   ROLES,
@@ -163,40 +164,47 @@ describe.each([
       layer.dispose();
     });
 
-    test("a whole run", async () => {
-      // For what is quick to compute sharing does not pay, but over a link that gives time back.
-      Object.defineProperty(cuda, "linkRate", { value: -1, configurable: true });
-      const folder = await mkdtemp(join(tmpdir(), "shared-"));
-      try {
-        const before = usedBytes();
-        const steps: number[][] = [];
-        const result = await pruneOn(
-          backend,
-          {
-            checkpoint: await writeTinyModel(folder, { layers: 2 }),
-            out: join(folder, "out"),
-            calibration: [await writeTinyText(join(folder, "text.txt"))],
-            ...{ samples: 3, seqLen: 16, sampling: "sequential", steps: 4 },
-          },
-          (event) => {
-            if (event.type === "step") steps.push(usedBytes());
-          },
-          new AbortController().signal,
-        );
-        expect(steps).toHaveLength(2 * 4);
-        for (const used of steps) {
-          for (const [i, bytes] of used.entries()) {
-            if (i > 0) expect(bytes).toBeGreaterThan(before[i] ?? NaN);
+    test.each<[string, RotationScope, number]>([
+      ["with a rotation for each layer", { kind: "layer" }, 2 * 4],
+      ["with one for all", { kind: "global" }, 4],
+    ])(
+      "a whole run %s",
+      async (_name, rotation, count) => {
+        // For what is quick to compute sharing does not pay, but over a link that gives time back.
+        Object.defineProperty(cuda, "linkRate", { value: -1, configurable: true });
+        const folder = await mkdtemp(join(tmpdir(), "shared-"));
+        try {
+          const before = usedBytes();
+          const steps: number[][] = [];
+          const result = await pruneOn(
+            backend,
+            {
+              checkpoint: await writeTinyModel(folder, { layers: 2 }),
+              out: join(folder, "out"),
+              calibration: [await writeTinyText(join(folder, "text.txt"))],
+              ...{ samples: 3, seqLen: 16, sampling: "sequential", steps: 4, rotation },
+            },
+            (event) => {
+              if (event.type === "step") steps.push(usedBytes());
+            },
+            new AbortController().signal,
+          );
+          expect(steps).toHaveLength(count);
+          for (const used of steps) {
+            for (const [i, bytes] of used.entries()) {
+              if (i > 0) expect(bytes).toBeGreaterThan(before[i] ?? NaN);
+            }
           }
+          const { maxAbsDifference, tolerance } = result.report.selfTest;
+          expect(maxAbsDifference).toBeLessThan(tolerance);
+          expect(usedBytes()).toEqual(before);
+        } finally {
+          Reflect.deleteProperty(cuda, "linkRate");
+          await rm(folder, { recursive: true, force: true });
         }
-        const { maxAbsDifference, tolerance } = result.report.selfTest;
-        expect(maxAbsDifference).toBeLessThan(tolerance);
-        expect(usedBytes()).toEqual(before);
-      } finally {
-        Reflect.deleteProperty(cuda, "linkRate");
-        await rm(folder, { recursive: true, force: true });
-      }
-    }, 120_000);
+      },
+      120_000,
+    );
   });
 });
 

@@ -11,6 +11,8 @@ import {
   selectLowest,
   sparsegptBlock,
 } from "../../../daemon/backend/index.ts";
+import { attentionLaws } from "./attention.ts";
+import { columnBlockLaws } from "./columnBlocks.ts";
 import { gramLaws } from "./gram.ts";
 import { halfLaws } from "./half.ts";
 import { matmulLaws } from "./matmul.ts";
@@ -50,6 +52,8 @@ export function backendLaws(
     describe("pruned mass", prunedMassLaws);
     describe("selectLowest", selectLaws);
     describe("sparsegptBlock", sparsegptLaws);
+    describe("columnBlocks", columnBlockLaws);
+    describe("causalAttention", attentionLaws);
     describe("addGram", gramLaws);
     describe("moves on the orthogonal group", orthogonalLaws);
     if (half) describe("half precision", halfLaws);

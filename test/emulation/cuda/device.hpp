@@ -9,7 +9,8 @@
 #define __noinline__ __attribute__((noinline))
 #define __constant__ static
 #define __shared__ static __attribute__((section("emulated_shared")))
-#define __launch_bounds__(...)
+// Read and taken away by nvrtc.cpp, once macros are expanded.
+#define __launch_bounds__(threads, ...) EMULATED_BOUND(threads)
 #define __align__(n) __attribute__((aligned(n)))
 #define __CUDA_ARCH__ (10 * EMULATED_ARCHITECTURE)
 
@@ -260,9 +261,29 @@ template <class... Parameters>
 inline void emulated_call(void (*kernel)(Parameters...), const unsigned char* packed) {
   emulated_call(kernel, packed, EmulatedIndices<__integer_pack(sizeof...(Parameters))...>());
 }
+template <class T>
+constexpr bool emulated_is_pointer = false;
+template <class T>
+constexpr bool emulated_is_pointer<T*> = true;
 template <class... Parameters>
-constexpr unsigned long long emulated_parameter_bytes(void (*)(Parameters...)) {
-  return EmulatedLayout<Parameters...>().end;
+struct EmulatedPointers {
+  unsigned long long offsets[sizeof...(Parameters) + 1];
+  int count;
+  constexpr EmulatedPointers() : offsets(), count(0) {
+    constexpr EmulatedLayout<Parameters...> layout;
+    constexpr bool is_pointer[] = {emulated_is_pointer<Parameters>..., false};
+    for (unsigned i = 0; i < sizeof...(Parameters); i++) {
+      if (is_pointer[i]) offsets[count++] = layout.offsets[i];
+    }
+  }
+};
+template <class... Parameters>
+constexpr EmulatedPointers<Parameters...> emulated_pointers{};
+template <class... Parameters>
+constexpr EmulatedKernel emulated_kernel(const char* name, void (*call)(const unsigned char*), void (*)(Parameters...),
+                                         unsigned most_threads) {
+  constexpr const auto& pointers = emulated_pointers<Parameters...>;
+  return {name, call, EmulatedLayout<Parameters...>().end, pointers.offsets, pointers.count, most_threads};
 }
 
 }  // namespace

@@ -45,6 +45,8 @@ struct Event {
   Stream* stream = nullptr;
   /// Number of the last record asked for, and of the last that ran.
   uint64_t wanted = 0, done = 0;
+  /// What the last record comes after.
+  Clock clock;
   std::chrono::steady_clock::time_point at;
 };
 
@@ -57,6 +59,7 @@ struct Stream {
   std::deque<std::function<void()>> queue;
   /// Of the GPU it belongs to: work from another context is refused.
   const Context* context = nullptr;
+  uint64_t id = 0;
 };
 
 struct Module {
@@ -80,6 +83,7 @@ std::recursive_mutex state;
 std::recursive_mutex running;
 bool initialised = false;
 Memory memory;
+Order order;
 Stream legacy;
 std::set<Stream*> streams;
 /// By handle. What is queued keeps its event: a destroyed one still counts for who waits for it.
@@ -190,9 +194,21 @@ Status enqueue(void* handle, std::function<void()> work) {
     if (stream == nullptr) return INVALID_HANDLE;
     if (stream->context != nullptr && stream->context != current) return INVALID_CONTEXT;
     stream->queue.push_back(std::move(work));
+    order.add(stream->id);
   }
   if (handle == nullptr) drainAll();
   return SUCCESS;
+}
+
+/// Whether a stream has the memory: that it is allocated on another stream does not mean that it is there yet.
+bool born(uint64_t address, void* handle) {
+  std::lock_guard<std::recursive_mutex> lock(state);
+  const Stream* stream = known(handle);
+  return stream == nullptr || stream == &legacy || order.follows(stream->id, memory.bornOf(address));
+}
+Status premature(const std::string& who) {
+  fault(ILLEGAL_ADDRESS, who + " comes before its memory, which another stream allocates");
+  return ILLEGAL_ADDRESS;
 }
 
 /// The page-locked memory that the address lies in.
@@ -454,6 +470,7 @@ EXPORT Status cuStreamCreate(void** stream, unsigned) {
   std::lock_guard<std::recursive_mutex> lock(state);
   auto* made = new Stream;
   made->context = current;
+  made->id = order.newStream();
   *stream = *streams.insert(made).first;
   return SUCCESS;
 }
@@ -475,6 +492,7 @@ EXPORT Status cuStreamSynchronize(void* handle) {
   Stream* stream = known(handle);
   if (stream == nullptr) return INVALID_HANDLE;
   drain(*stream);
+  order.hostWaited(order.now(stream->id));
   return sticky;
 }
 EXPORT Status cuStreamQuery(void* handle) {
@@ -506,10 +524,12 @@ EXPORT Status cuEventRecord(void* handle, void* stream) {
   event->stream = known(stream);
   if (event->stream == nullptr) return INVALID_HANDLE;
   const uint64_t number = ++event->wanted;
-  return enqueue(stream, [event, number] {
+  const Status status = enqueue(stream, [event, number] {
     event->done = number;
     event->at = std::chrono::steady_clock::now();
   });
+  event->clock = order.now(event->stream->id);
+  return status;
 }
 EXPORT Status cuStreamWaitEvent(void* stream, void* handle, unsigned) {
   ENTER();
@@ -517,6 +537,7 @@ EXPORT Status cuStreamWaitEvent(void* stream, void* handle, unsigned) {
   if (event == nullptr) return INVALID_HANDLE;
   Stream* other = event->stream;
   const uint64_t wanted = event->wanted;
+  if (const Stream* waiting = known(stream)) order.await(waiting->id, event->clock);
   return enqueue(stream, [event, other, wanted] {
     // A stream is destroyed when all that was queued on it is done.
     if (event->done < wanted) drain(*other, [&event, wanted] { return event->done >= wanted; });
@@ -528,6 +549,7 @@ EXPORT Status cuEventQuery(void* handle) {
   if (event == nullptr) return INVALID_HANDLE;
   const bool pending = event->done < event->wanted;
   awaitEvent(*event);
+  if (!pending) order.hostWaited(event->clock);
   return sticky != SUCCESS ? sticky : pending ? NOT_READY : SUCCESS;
 }
 EXPORT Status cuEventSynchronize(void* handle) {
@@ -535,6 +557,7 @@ EXPORT Status cuEventSynchronize(void* handle) {
   const auto event = eventOf(handle);
   if (event == nullptr) return INVALID_HANDLE;
   awaitEvent(*event);
+  order.hostWaited(event->clock);
   return sticky;
 }
 EXPORT Status cuEventElapsedTime(float* milliseconds, void* start, void* end) {
@@ -550,14 +573,16 @@ EXPORT Status cuEventElapsedTime(float* milliseconds, void* start, void* end) {
 
 EXPORT Status cuMemAllocAsync(uint64_t* address, size_t bytes, void* stream) {
   ENTER_CONTEXT();
-  if (known(stream) == nullptr) return INVALID_HANDLE;
+  const Stream* on = known(stream);
+  if (on == nullptr) return INVALID_HANDLE;
   if (bytes == 0) return INVALID_VALUE;
-  *address = memory.allocate(bytes, current->device, totalBytes(), true);
+  *address = memory.allocate(bytes, current->device, totalBytes(), true, order.add(on->id));
   return *address == 0 ? OUT_OF_MEMORY : SUCCESS;
 }
 EXPORT Status cuMemFreeAsync(uint64_t address, void* stream) {
   ENTER();
   if (known(stream) == nullptr) return INVALID_HANDLE;
+  if (!born(address, stream)) return premature("cuMemFreeAsync");
   if (!memory.startFree(address)) return INVALID_VALUE;
   return enqueue(stream, [address] {
     const std::string wrong = memory.finishFree(address);
@@ -600,29 +625,55 @@ EXPORT Status cuMemFreeHost(void* at) {
   return SUCCESS;
 }
 /// When a copy runs, not when it is queued.
-void expectThere(uint64_t source, size_t bytes) {
-  if (!memory.holds(source, bytes)) fault(ILLEGAL_ADDRESS, "a copy read memory that is gone");
+bool readable(uint64_t source, size_t bytes) {
+  if (memory.holds(source, bytes)) return true;
+  fault(ILLEGAL_ADDRESS, "a copy read memory that is gone");
+  return false;
+}
+bool writable(uint64_t target, size_t bytes) {
+  if (memory.holds(target, bytes)) return true;
+  fault(ILLEGAL_ADDRESS, "a copy wrote to memory that is gone");
+  return false;
+}
+/// Within a GPU or between two.
+Status enqueueMove(uint64_t target, uint64_t source, size_t bytes, void* stream) {
+  if (!born(target, stream) || !born(source, stream)) return premature("a copy");
+  return enqueue(stream, [=] {
+    if (!readable(source, bytes) || !writable(target, bytes)) return;
+    std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
+  });
+}
+Status enqueueFill(uint64_t target, size_t bytes, void* stream, std::function<void()> fill) {
+  if (!born(target, stream)) return premature("a fill");
+  return enqueue(stream, [=] {
+    if (writable(target, bytes)) fill();
+  });
 }
 bool leftOut(size_t bytes) { return idle() && bytes > IDLE_BYTES; }
 EXPORT Status cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t bytes, void* stream) {
   ENTER();
   if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(target, bytes)) return INVALID_VALUE;
+  if (!born(target, stream)) return premature("a copy");
   if (Pinned* host = pinnedAt(source)) {
-    return enqueueCopy(stream, host, [=] { std::memcpy(reinterpret_cast<void*>(target), source, bytes); });
+    return enqueueCopy(stream, host, [=] {
+      if (writable(target, bytes)) std::memcpy(reinterpret_cast<void*>(target), source, bytes);
+    });
   }
   // The driver has taken pageable memory before it returns.
   std::shared_ptr<unsigned char[]> taken(new unsigned char[bytes]);
   std::memcpy(taken.get(), source, bytes);
-  return enqueue(stream, [=] { std::memcpy(reinterpret_cast<void*>(target), taken.get(), bytes); });
+  return enqueue(stream, [=] {
+    if (writable(target, bytes)) std::memcpy(reinterpret_cast<void*>(target), taken.get(), bytes);
+  });
 }
 EXPORT Status cuMemcpyDtoHAsync_v2(void* target, uint64_t source, size_t bytes, void* stream) {
   ENTER();
   if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(source, bytes)) return INVALID_VALUE;
+  if (!born(source, stream)) return premature("a copy");
   auto copy = [=] {
-    expectThere(source, bytes);
-    std::memcpy(target, reinterpret_cast<const void*>(source), bytes);
+    if (readable(source, bytes)) std::memcpy(target, reinterpret_cast<const void*>(source), bytes);
   };
   if (Pinned* host = pinnedAt(target)) return enqueueCopy(stream, host, copy);
   const Status status = enqueue(stream, copy);
@@ -635,32 +686,26 @@ EXPORT Status cuMemcpyDtoDAsync_v2(uint64_t target, uint64_t source, size_t byte
   if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
   const std::pair<int, int> way{memory.deviceOf(source), memory.deviceOf(target)};
   if (way.first != way.second && (peer_contexts.count(way) == 0 || peer_pools.count(way) == 0)) return INVALID_VALUE;
-  return enqueue(stream, [=] {
-    expectThere(source, bytes);
-    std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
-  });
+  return enqueueMove(target, source, bytes, stream);
 }
 EXPORT Status cuMemcpyPeerAsync(uint64_t target, void* to, uint64_t source, void* from, size_t bytes, void* stream) {
   ENTER();
   if (to == nullptr || from == nullptr) return INVALID_CONTEXT;
   if (bytes == 0 || leftOut(bytes)) return SUCCESS;
   if (!memory.contains(target, bytes) || !memory.contains(source, bytes)) return INVALID_VALUE;
-  return enqueue(stream, [=] {
-    expectThere(source, bytes);
-    std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
-  });
+  return enqueueMove(target, source, bytes, stream);
 }
 EXPORT Status cuMemsetD8Async(uint64_t target, unsigned char value, size_t count, void* stream) {
   ENTER();
   if (count == 0 || leftOut(count)) return SUCCESS;
   if (!memory.contains(target, count)) return INVALID_VALUE;
-  return enqueue(stream, [=] { std::memset(reinterpret_cast<void*>(target), value, count); });
+  return enqueueFill(target, count, stream, [=] { std::memset(reinterpret_cast<void*>(target), value, count); });
 }
 EXPORT Status cuMemsetD32Async(uint64_t target, unsigned value, size_t count, void* stream) {
   ENTER();
   if (count == 0 || leftOut(count)) return SUCCESS;
   if (!memory.contains(target, 4 * count) || target % 4 != 0) return INVALID_VALUE;
-  return enqueue(stream, [=] {
+  return enqueueFill(target, 4 * count, stream, [=] {
     auto* at = reinterpret_cast<unsigned*>(target);
     for (size_t i = 0; i < count; i++) at[i] = value;
   });
@@ -779,6 +824,11 @@ EXPORT Status cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz
   if (function == nullptr || known(stream) == nullptr) return INVALID_HANDLE;
   if (gx == 0 || gy == 0 || gz == 0 || gx > 0x7fffffffu || gy > 65535 || gz > 65535) return INVALID_VALUE;
   if (bx == 0 || by == 0 || bz == 0 || bx > 1024 || by > 1024 || bz > 64 || bx * by * bz > 1024) return INVALID_VALUE;
+  if (bx * by * bz > function->kernel->most_threads) {
+    std::fprintf(stderr, "emulated GPU: kernel %s takes at most %u threads a block, not %u\n", function->kernel->name,
+                 function->kernel->most_threads, bx * by * bz);
+    return INVALID_VALUE;
+  }
   if (shared > static_cast<unsigned>(function->dynamic_shared)) return INVALID_VALUE;
   const uint64_t wanted = function->kernel->parameter_bytes;
   const void* buffer = nullptr;
@@ -795,11 +845,12 @@ EXPORT Status cuLaunchKernel(void* handle, unsigned gx, unsigned gy, unsigned gz
     return INVALID_VALUE;
   }
   const auto* bytes = static_cast<const unsigned char*>(buffer);
-  for (size_t i = 0; i + 8 <= size; i += 8) {
-    uint64_t word;
-    std::memcpy(&word, bytes + i, sizeof word);
-    const std::string wrong = memory.refusal(word, current->device);
+  for (int i = 0; i < function->kernel->pointer_count; i++) {
+    uint64_t address;
+    std::memcpy(&address, bytes + function->kernel->pointers[i], sizeof address);
+    const std::string wrong = memory.refusal(address, current->device);
     if (!wrong.empty()) fault(ILLEGAL_ADDRESS, std::string("kernel ") + function->kernel->name + " was given " + wrong);
+    if (!born(address, stream)) premature(std::string("kernel ") + function->kernel->name);
   }
   if (sticky != SUCCESS) return sticky;
   launches++;

@@ -29,7 +29,8 @@ extern "C" __global__ void __launch_bounds__(1024) sum(const float* __restrict__
     if (threadIdx.x == 0) *out = x;
   }
 }
-extern "C" __global__ void race(float* out) {
+#define MOST 64
+extern "C" __global__ void __launch_bounds__(MOST, 2) race(float* out) {
   __shared__ float all[64];
   all[threadIdx.x] = 1.0f;
   out[threadIdx.x] = all[63 - threadIdx.x];
@@ -195,6 +196,29 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
     driver.free(at, stream);
   });
 
+  test("a block has no more threads than the kernel's launch bounds", () => {
+    const at = allocate(4 * 96);
+    const packed = Buffer.alloc(8);
+    packed.writeBigUInt64LE(at);
+    expect(() => {
+      driver.launch(kernel("race"), 1, 65, 0, stream, packed);
+    }).toThrow(": 1");
+    driver.free(at, stream);
+  });
+
+  test("a number that looks like the address of freed memory is a number", () => {
+    const [at, freed] = [allocate(4 * 2), allocate(16)];
+    driver.free(freed, stream);
+    const packed = Buffer.alloc(24);
+    packed.writeInt32LE(2, 0);
+    packed.writeBigUInt64LE(at, 8);
+    packed.writeBigUInt64LE(freed, 16);
+    driver.launch(kernel("iota"), 1, 32, 0, stream, packed);
+    expect(read(at, 2)).toEqual([0, Math.fround(Number(freed))]);
+    driver.free(at, stream);
+    driver.synchronize(stream);
+  });
+
   test("barriers, shared memory and shuffles", () => {
     const [at, out] = [allocate(4 * 1000), allocate(4)];
     const values = Float32Array.from({ length: 1000 }, (_, i) => i);
@@ -255,6 +279,31 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
     driver.streamDestroy(other);
   });
 
+  test.each([
+    ["by an event", false],
+    ["by the host", true],
+  ])("memory that another stream allocates is there for who waits for it %s", (_, host) => {
+    const other = driver.u64((out) => {
+      driver.streamCreate(out, 0);
+    });
+    const event = driver.u64((out) => {
+      driver.eventCreate(out, 0);
+    });
+    const at = driver.u64((out) => {
+      driver.alloc(out, 4 * 64, other);
+    });
+    const packed = Buffer.alloc(8);
+    packed.writeBigUInt64LE(at);
+    driver.record(event, other);
+    if (host) driver.synchronize(other);
+    else driver.wait(stream, event, 0);
+    driver.launch(kernel("race"), 1, 64, 0, stream, packed);
+    driver.free(at, stream);
+    driver.synchronize(stream);
+    driver.eventDestroy(event);
+    driver.streamDestroy(other);
+  });
+
   test("a planned failure happens once", () => {
     gpu.failNext("cuMemAllocAsync", 2);
     expect(() => allocate(16)).toThrow(": 2");
@@ -279,6 +328,60 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
       /race was given memory that was freed/,
     ],
     [
+      "a kernel that is given memory whose end has come",
+      (at: bigint) => {
+        const packed = Buffer.alloc(8);
+        packed.writeBigUInt64LE(at);
+        driver.free(at, stream);
+        driver.synchronize(stream);
+        driver.launch(kernel("race"), 1, 64, 0, stream, packed);
+      },
+      /race was given an address without memory/,
+    ],
+    ...(["a kernel", "a copy", "freeing"] as const).map(
+      (what): [string, (at: bigint) => void, RegExp] => [
+        `${what} that does not wait for its memory`,
+        (at) => {
+          const early = driver.u64((out) => {
+            driver.streamCreate(out, 0);
+          });
+          const packed = Buffer.alloc(8);
+          packed.writeBigUInt64LE(at);
+          try {
+            if (what === "a kernel") driver.launch(kernel("race"), 1, 64, 0, early, packed);
+            else if (what === "a copy") driver.write(at, packed, 8, early);
+            else driver.free(at, early);
+          } finally {
+            driver.release(0);
+            start();
+            driver.free(at, stream);
+            driver.streamDestroy(early);
+          }
+        },
+        /comes before its memory/,
+      ],
+    ),
+    [
+      "a copy to memory whose end has come",
+      (at: bigint) => {
+        const late = driver.u64((out) => {
+          driver.streamCreate(out, 0);
+        });
+        driver.synchronize(stream);
+        driver.write(at, Buffer.alloc(16), 16, late);
+        driver.free(at, stream);
+        driver.synchronize(stream);
+        try {
+          driver.synchronize(late);
+        } finally {
+          driver.release(0);
+          start();
+          driver.streamDestroy(late);
+        }
+      },
+      /copy wrote to memory that is gone/,
+    ],
+    [
       "a copy that comes after the end of its source",
       (at: bigint) => {
         const [late, to] = [
@@ -289,6 +392,7 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
             driver.allocHost(out, 16);
           }),
         ];
+        driver.synchronize(stream);
         driver.readTo(to, at, 16, late);
         driver.free(at, stream);
         driver.synchronize(stream);

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <string>
 
+#include "order.hpp"
+
 namespace emulated {
 
 constexpr size_t GUARD = 256;
@@ -29,12 +31,14 @@ struct Allocation {
   int device;
   /// Freed by the caller; work queued before may still use it.
   bool freeing;
+  /// When it is there, in the order of streams.
+  Moment born;
 };
 
 class Memory {
  public:
   /// 0 when `total` bytes of the device would be exceeded. What is `pooled` stays held when it is freed, until trim().
-  uint64_t allocate(size_t bytes, int device, size_t total, bool pooled) {
+  uint64_t allocate(size_t bytes, int device, size_t total, bool pooled, Moment born = {}) {
     std::lock_guard<std::mutex> lock(mutex_);
     if (live_[device] + bytes > total) return 0;
     const size_t reserved = (bytes + GUARD - 1) / GUARD * GUARD + 2 * GUARD;
@@ -44,7 +48,7 @@ class Memory {
     if (!idle()) std::memset(base + GUARD, POISON, bytes);
     std::memset(base + GUARD + bytes, GUARD_BYTE, GUARD);
     const uint64_t address = reinterpret_cast<uint64_t>(base + GUARD);
-    all_[address] = {base, reserved, bytes, device, false};
+    all_[address] = {base, reserved, bytes, device, false, born};
     live_[device] += bytes;
     count_++;
     total_++;
@@ -100,11 +104,19 @@ class Memory {
     return next == all_.begin() ? -1 : (--next)->second.device;
   }
 
-  /// What is wrong with an address for work of `device`, if it is one at all.
-  std::string refusal(uint64_t address, int device) {
+  /// Of the allocation that starts at or before the address.
+  Moment bornOf(uint64_t address) {
     std::lock_guard<std::mutex> lock(mutex_);
-    const Allocation* found = around(address, 1);
-    if (found == nullptr) return "";
+    auto next = all_.upper_bound(address);
+    return next == all_.begin() ? Moment{} : (--next)->second.born;
+  }
+
+  /// What is wrong with an address, or the end of what is empty, for work of `device`.
+  std::string refusal(uint64_t address, int device) {
+    if (address == 0) return "";
+    std::lock_guard<std::mutex> lock(mutex_);
+    const Allocation* found = around(address, 0);
+    if (found == nullptr) return "an address without memory";
     if (found->freeing) return "memory that was freed";
     return found->device == device ? "" : "memory of GPU " + std::to_string(found->device);
   }

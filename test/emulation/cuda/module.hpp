@@ -26,6 +26,11 @@ struct EmulatedKernel {
   void (*call)(const unsigned char* parameters);
   /// As C packs them, without padding at the end.
   unsigned long long parameter_bytes;
+  /// Where among them pointers lie: a number may look like an address too.
+  const unsigned long long* pointers;
+  int pointer_count;
+  /// Of a block, as the kernel's launch bounds say.
+  unsigned most_threads;
 };
 
 /// Exported by every program as `emulated_module`.

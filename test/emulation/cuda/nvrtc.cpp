@@ -30,6 +30,8 @@ enum Result {
 
 namespace {
 
+const int ARCHITECTURES[] = {80, 86, 87, 89, 90, 100, 101, 103, 120, 121};
+
 struct Program {
   std::string source, name, log, cubin;
 };
@@ -86,31 +88,40 @@ bool compile(const std::vector<std::string>& arguments, std::string& log) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-std::vector<std::string> kernelsOf(const std::string& preprocessed) {
-  static const std::regex pattern(R"re(extern\s*"C"\s*__global__\s+void\s+(\w+)\s*\()re");
-  std::vector<std::string> names;
+/// As device.hpp leaves them: threads of a block, at most.
+const char* const LAUNCH_BOUNDS = R"re(EMULATED_BOUND\(([^()]*)\))re";
+
+struct Kernel {
+  std::string name, most_threads;
+};
+
+std::vector<Kernel> kernelsOf(const std::string& preprocessed) {
+  static const std::regex pattern(std::string(R"re(extern\s*"C"\s*__global__\s+void\s+(?:)re") + LAUNCH_BOUNDS +
+                                  R"re(\s*)?(\w+)\s*\()re");
+  std::vector<Kernel> kernels;
   for (std::sregex_iterator at(preprocessed.begin(), preprocessed.end(), pattern), end; at != end; ++at) {
-    names.push_back((*at)[1]);
+    kernels.push_back({(*at)[2], (*at)[1].matched ? std::string((*at)[1]) : "1024"});
   }
-  return names;
+  return kernels;
 }
 
-std::string trampolines(const std::vector<std::string>& names, int architecture, bool cooperates) {
+std::string trampolines(const std::vector<Kernel>& kernels, int architecture, bool cooperates) {
   std::ostringstream out;
   out << "\nnamespace {\n";
-  for (const std::string& name : names) {
+  for (const auto& [name, most_threads] : kernels) {
     out << "void emulated_call_" << name << "(const unsigned char* p) { emulated_call(&" << name << ", p); }\n";
   }
   out << "const EmulatedKernel emulated_kernels[] = {\n";
-  for (const std::string& name : names) {
-    out << "  {\"" << name << "\", emulated_call_" << name << ", emulated_parameter_bytes(&" << name << ")},\n";
+  for (const auto& [name, most_threads] : kernels) {
+    out << "  emulated_kernel(\"" << name << "\", emulated_call_" << name << ", &" << name << ", " << most_threads
+        << "),\n";
   }
-  out << "  {nullptr, nullptr, 0}};\n}\n"
+  out << "  {}};\n}\n"
       << "extern \"C\" __attribute__((visibility(\"default\"))) const EmulatedModule emulated_module = {"
       << architecture << ", " << cooperates
       << ", &emulated_runtime, &threadIdx, &blockIdx, &blockDim, &gridDim, &emulated_dynamic_shared,"
          " __start_emulated_shared, __stop_emulated_shared, emulated_kernels, "
-      << names.size() << "};\n";
+      << kernels.size() << "};\n";
   return out.str();
 }
 
@@ -170,6 +181,7 @@ Result build(Program& program, const Options& options) {
     const std::string own = start == std::string::npos ? text : text.substr(start);
     const std::string tail = trampolines(kernelsOf(own), options.architecture, waits(own));
     text = std::regex_replace(text, std::regex("__global__"), "__attribute__((noinline))");
+    text = std::regex_replace(text, std::regex(LAUNCH_BOUNDS), "");
     writeFile(expanded, text + tail);
     ok = compile({"-std=c++17", "-O2", "-fno-strict-aliasing", "-ffp-contract=off", "-fno-math-errno", "-fPIC", "-shared",
                   "-fvisibility=hidden", "-w", "-fpreprocessed", "-x", "c++-cpp-output", expanded, "-o", object, "-lm"},
@@ -233,4 +245,13 @@ EXPORT Result nvrtcGetProgramLog(Program* program, char* text) {
   std::memcpy(text, program->log.c_str(), program->log.size() + 1);
   return SUCCESS;
 }
+EXPORT Result nvrtcGetNumSupportedArchs(int* count) {
+  *count = sizeof ARCHITECTURES / sizeof *ARCHITECTURES;
+  return SUCCESS;
+}
+EXPORT Result nvrtcGetSupportedArchs(int* architectures) {
+  std::memcpy(architectures, ARCHITECTURES, sizeof ARCHITECTURES);
+  return SUCCESS;
+}
 EXPORT Result nvrtcGetPTXSize(Program*, size_t*) { return INTERNAL_ERROR; }
+EXPORT Result nvrtcGetPTX(Program*, char*) { return INTERNAL_ERROR; }

@@ -1,8 +1,10 @@
 /** The driver and its GPUs, or why there is none, in words that say what to do. */
+import type { Machine } from "../../machine.ts";
 import type { Absence } from "../../provider.ts";
 import { bindDriver, StatusError, type Driver, type Native } from "../ffi/index.ts";
 import { gpuInfo } from "../gpuInfo.ts";
 import type { GpuInfo } from "../runtime.ts";
+import { driverCandidates, isWsl } from "./libraries.ts";
 
 export interface FoundDriver {
   readonly driver: Driver;
@@ -21,15 +23,14 @@ const NO_DEVICE = 100;
 const INVALID_DEVICE = 101;
 const SYSTEM_NOT_READY = 802;
 const DRIVER_MISMATCH = 803;
+const COMPAT_NOT_SUPPORTED = 804;
 const UNKNOWN = 999;
 
-export function findDriver(
-  native: Native,
-  paths: readonly string[],
-  env: NodeJS.ProcessEnv,
-): FoundDriver | Absence {
+/** The first that starts: before the driver's own library another may lie that bears its name. */
+export function findDriver(native: Native, machine: Machine): FoundDriver | Absence {
   const failures: string[] = [];
-  for (const path of paths) {
+  let refusal: Absence | undefined;
+  for (const path of driverCandidates(machine)) {
     let driver: Driver;
     try {
       driver = bindDriver(native, native.load(path));
@@ -37,13 +38,20 @@ export function findDriver(
       failures.push(`${path}: ${firstLine(error)}`);
       continue;
     }
-    return start(driver, env);
+    const started = start(driver, machine.env);
+    if (!("why" in started)) return started;
+    refusal ??= started;
   }
-  return {
-    why:
-      `there is no NVIDIA driver here (${failures.join("; ")}). Install it from nvidia.com or the system's packages; ` +
-      "a container has to be started with the GPUs (`--gpus all`)",
-  };
+  const how = isWsl(machine)
+    ? "Install it in Windows, from nvidia.com; inside WSL none must be"
+    : "Install it from nvidia.com or the system's packages";
+  return (
+    refusal ?? {
+      why:
+        `there is no NVIDIA driver here. ${how}; a container has to be started with the GPUs (\`--gpus all\`). ` +
+        `Tried: ${failures.join("; ")}`,
+    }
+  );
 }
 
 function start(driver: Driver, env: NodeJS.ProcessEnv): FoundDriver | Absence {
@@ -83,7 +91,15 @@ function explain(error: unknown, env: NodeJS.ProcessEnv): Absence {
       };
     case DRIVER_MISMATCH:
       return {
-        why: "the NVIDIA driver was updated but its kernel module is still the old one. Restart the machine",
+        why:
+          "the NVIDIA driver was updated but its kernel module is still the old one. Restart the machine; in a " +
+          "container, take the folder `compat` out of LD_LIBRARY_PATH",
+      };
+    case COMPAT_NOT_SUPPORTED:
+      return {
+        why:
+          "the libcuda found is one of forward compatibility, which this GPU does not support. Take the folder " +
+          "`compat` out of LD_LIBRARY_PATH, or update the driver",
       };
     case UNKNOWN:
       return {

@@ -3,7 +3,7 @@
  * Only names and folders here; nothing is loaded.
  */
 import { delimiter, isAbsolute, join, win32 } from "node:path";
-import { pythonSites, type Machine } from "../../machine.ts";
+import { pythonSites, sitesIn, type Machine } from "../../machine.ts";
 
 export type Toolkit = "cublas" | "nvrtc";
 
@@ -47,7 +47,7 @@ const NAMES: Partial<Record<NodeJS.Platform, Names>> = {
       cublas: /^cublasLt64_(\d+)\.dll$/i,
       nvrtc: /^nvrtc-builtins64_(\d+)\d\.dll$/i,
     },
-    inside: ["bin", "bin/x64", "Library/bin", "lib"],
+    inside: ["bin", "bin/x64", "Library/bin", "Library/bin/x64", "lib"],
   },
 };
 
@@ -59,11 +59,20 @@ const SYSTEM = [
   "/usr/lib",
   "/usr/local/lib",
 ];
-const DRIVER_FOLDERS = ["/usr/lib/wsl/lib", "/run/opengl-driver/lib"];
+const WSL = "/usr/lib/wsl/lib";
+/** Beyond the loader's path: in WSL, on NixOS, and where Kubernetes mounts it. */
+const DRIVER_FOLDERS = [
+  ...[WSL, "/run/opengl-driver/lib", "/usr/local/nvidia/lib64", "/usr/local/nvidia/lib"],
+  ...SYSTEM,
+];
 const WINDOWS_TOOLKITS = "C:\\Program Files\\NVIDIA GPU Computing Toolkit\\CUDA";
 
 /** NVIDIA's libraries exist for these systems only. */
 export const isSupported = ({ platform }: Machine): boolean => NAMES[platform] !== undefined;
+
+/** The driver is Windows'. */
+export const isWsl = ({ platform, env, list }: Machine): boolean =>
+  platform === "linux" && (env.WSL_DISTRO_NAME !== undefined || list(WSL).length > 0);
 
 /** Paths to try for the driver, in order; the bare name asks the system's loader (Linux). */
 export function driverCandidates(machine: Machine): string[] {
@@ -136,14 +145,19 @@ function folders(machine: Machine, names: Names): string[] {
     ...loader,
     ...toolkits(machine).flatMap(within),
     ...within(env.CONDA_PREFIX),
-    ...pythonSites(machine).flatMap((site) => wheelFolders(list, join(site, "nvidia"))),
+    ...pythonSites(machine).flatMap((site) => siteFolders(list, site)),
   ];
 }
 
-function givenFolders({ env }: Machine, names: Names): string[] {
-  const given = env.DENOISE_ROTATOR_CUDA;
+/** A toolkit, an environment of Python that need not be active, or a folder of packages. */
+function givenFolders(machine: Machine, names: Names): string[] {
+  const given = machine.env.DENOISE_ROTATOR_CUDA;
   if (given === undefined || given === "") return [];
-  return [given, ...names.inside.map((folder) => join(given, folder))];
+  return [
+    given,
+    ...names.inside.map((folder) => join(given, folder)),
+    ...[given, ...sitesIn(machine, given)].flatMap((site) => siteFolders(machine.list, site)),
+  ];
 }
 
 /** Newest first; `/usr/local/cuda` itself is the machine's choice. */
@@ -157,9 +171,16 @@ function toolkits({ platform, list }: Machine): string[] {
   return [...chosen, ...newest.map((name) => join(root, name))];
 }
 
-/** One package a library for CUDA 12 (`nvidia/cublas/lib`), one folder for all since CUDA 13 (`nvidia/cu13/lib`). */
-function wheelFolders(list: Machine["list"], root: string): string[] {
-  return list(root).flatMap((name) =>
-    ["lib", "bin", "bin/x86_64"].map((folder) => join(root, name, folder)),
-  );
+/**
+ * One package a library for CUDA 12 (`nvidia/cublas/lib`), one folder for all since CUDA 13 (`nvidia/cu13/lib`); on
+ * Windows PyTorch brings its own (`torch/lib`).
+ */
+function siteFolders(list: Machine["list"], site: string): string[] {
+  const root = join(site, "nvidia");
+  return [
+    ...list(root).flatMap((name) =>
+      ["lib", "bin", "bin/x86_64"].map((folder) => join(root, name, folder)),
+    ),
+    join(site, "torch", "lib"),
+  ];
 }

@@ -1,8 +1,8 @@
 // What a decoder layer does between its products, and the likelihood of tokens.
 
 // y = x / sqrt(mean(x²) + eps) · gain, over rows of n. One block a row.
-extern "C" __global__ void rmsNorm(const float* __restrict__ x, const float* __restrict__ gain, int n, float eps,
-                                   float* __restrict__ y) {
+extern "C" __global__ void __launch_bounds__(512)
+    rmsNorm(const float* __restrict__ x, const float* __restrict__ gain, int n, float eps, float* __restrict__ y) {
   __shared__ float partials[32];
   const float* row = x + (i64)blockIdx.x * n;
   float* to = y + (i64)blockIdx.x * n;
@@ -42,8 +42,8 @@ extern "C" __global__ void swiglu(const float* __restrict__ gate, const float* _
 
 // Softmax in place of scores [blocks, rows, keys] where query `from + i` sees keys `first + j` from
 // `query − window + 1` up to itself (window 0: from the start); the others get 0. One block a row.
-extern "C" __global__ void causalSoftmax(float* __restrict__ scores, int rows, int keys, int from, int first,
-                                         int window) {
+extern "C" __global__ void __launch_bounds__(512)
+    causalSoftmax(float* __restrict__ scores, int rows, int keys, int from, int first, int window) {
   __shared__ float partials[64];
   const int query = from + (int)(blockIdx.x % (u32)rows);
   float* row = scores + (i64)blockIdx.x * keys;
@@ -63,8 +63,9 @@ extern "C" __global__ void causalSoftmax(float* __restrict__ scores, int rows, i
 }
 
 // Of logits [n, size]: ln Σ exp of each row, and the logit of its target (0 where the target is outside).
-extern "C" __global__ void likelihood(const float* __restrict__ logits, const int* __restrict__ targets, int size,
-                                      float* __restrict__ logSums, float* __restrict__ picked) {
+extern "C" __global__ void __launch_bounds__(1024)
+    likelihood(const float* __restrict__ logits, const int* __restrict__ targets, int size,
+               float* __restrict__ logSums, float* __restrict__ picked) {
   __shared__ float partials[64];
   const float* row = logits + (i64)blockIdx.x * size;
   // One reading: a thread's sum is rescaled when it meets a higher logit.

@@ -46,7 +46,8 @@ extern "C" __global__ void timesVector(const float* __restrict__ m, const float*
 }
 
 // Euclidean norm of each vector of the stack; one block each.
-extern "C" __global__ void vectorNorm(const float* __restrict__ x, int n, float* __restrict__ norms) {
+extern "C" __global__ void __launch_bounds__(1024)
+    vectorNorm(const float* __restrict__ x, int n, float* __restrict__ norms) {
   __shared__ float partials[32];
   const float* vector = x + (i64)blockIdx.x * n;
   float sum = 0.0f;

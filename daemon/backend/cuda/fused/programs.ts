@@ -72,5 +72,5 @@ export const PROGRAMS: readonly Program[] = [
     [-1, 0, 1, 2, 4, 8].map((CHOICE) => prunedMassProgram({ QUADS, CHOICE })),
   ),
   ...[1, 2, 4].map((SLOTS) => sparsegptProgram({ SLOTS })),
-  ...[2, 4, 32].map((SIZE) => regroupProgram({ SIZE, LOST: SIZE / 2, GAIN: 1e-6 })),
+  ...[2, 4, 16, 32].map((SIZE) => regroupProgram({ SIZE, LOST: SIZE / 2, GAIN: 1e-6 })),
 ];

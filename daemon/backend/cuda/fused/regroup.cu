@@ -37,9 +37,10 @@ __device__ __forceinline__ int groupOf(i64 slot, const int* pairs, const int* sw
 // What a group loses, and what it would lose with one member out: sum(rest) + sum(min(next, newcomer)). One thread a
 // lane of a stretch. sums: [slots][stretches][SIZE + 1][LANES], the last of SIZE + 1 what is lost now; next:
 // [places][rows].
-extern "C" __global__ void groupSums(const float* __restrict__ shares, const int* __restrict__ order,
-                                     const int* __restrict__ pairs, const int* __restrict__ swapped, i64 slots,
-                                     int rows, int stretches, float* __restrict__ next, float* __restrict__ sums) {
+extern "C" __global__ void __launch_bounds__(256)
+    groupSums(const float* __restrict__ shares, const int* __restrict__ order, const int* __restrict__ pairs,
+              const int* __restrict__ swapped, i64 slots, int rows, int stretches, float* __restrict__ next,
+              float* __restrict__ sums) {
   const i64 thread = (i64)blockIdx.x * blockDim.x + threadIdx.x;
   const int lane = (int)(thread % LANES);
   const i64 stretch = thread / LANES;

@@ -29,22 +29,36 @@ export function lowestMask(
   if (select.kind === "nm") {
     const groups = { rows, cols, group: select.of, count: select.of - select.keep };
     markGroups(runtime, { w: from, c: 0 }, groups, to, 0);
-  } else if (select.count === 0 || select.count === cols) {
-    runtime.fill(to, select.count === 0 ? 0 : 1, rows * cols);
-  } else if (cols < LONG_ROW) {
+  } else {
+    markRows(runtime, from, { rows, cols, count: select.count }, to);
+  }
+  return mask;
+}
+
+/** Marks the `count` lowest of every row, of equal ones the left. */
+export function markRows(
+  runtime: CudaRuntime,
+  scores: number,
+  { rows, cols, count }: { readonly rows: number; readonly cols: number; readonly count: number },
+  mask: number,
+): void {
+  if (count === 0 || count === cols) {
+    runtime.fill(mask, count === 0 ? 0 : 1, rows * cols);
+    return;
+  }
+  if (cols < LONG_ROW) {
     runtime.launch({
       program: selectProgram,
       entry: "lowestOfRows",
       grid: [rows],
       block: [Math.min(1024, 32 * Math.max(1, Math.ceil(cols / 128)))],
-      args: [pointer(from), i32(cols), i32(select.count), pointer(to)],
+      args: [pointer(scores), i32(cols), i32(count), pointer(mask)],
     });
-  } else {
-    for (let row = 0; row < rows; row++) {
-      markLongRow(runtime, from + 4 * row * cols, cols, select.count, to + row * cols);
-    }
+    return;
   }
-  return mask;
+  for (let row = 0; row < rows; row++) {
+    markLongRow(runtime, scores + 4 * row * cols, cols, count, mask + row * cols);
+  }
 }
 
 /**

@@ -1,8 +1,21 @@
 // SparseGPT on one block of b columns (mathematics in ../../fused/sparsegpt.ts). One warp a row: lane l holds the
 // columns l, l + 32, …, SLOTS of them. The block of U lies in shared memory where it fits.
 
-// w (which may be weights): rows `ldw` apart; weights, errors: `ld`; u: rows `ldu` apart; mask [rows, ldm] or null: then the `count` lowest of every
-// `group` columns are chosen when they are reached. Shared: 32 · SLOTS floats a warp, then U if `keepU`.
+static_assert(SLOTS <= 32, "a lane marks its columns in 32 bits");
+
+// Scores (w / u_jj)² of `group` columns that are wider than a block; scores [rows, group], `count` of them.
+extern "C" __global__ void wideScores(const float* __restrict__ w, int ldw, const float* __restrict__ u, int ldu,
+                                      i64 count, int group, float* __restrict__ scores) {
+  for (i64 k = (i64)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += (i64)gridDim.x * blockDim.x) {
+    const int j = (int)(k % group);
+    const float scaled = w[k / group * ldw + j] / u[(i64)j * ldu + j];
+    scores[k] = scaled * scaled;
+  }
+}
+
+// w (which may be weights): rows `ldw` apart; weights, errors: `ld`; u: rows `ldu` apart; mask [rows, ldm] or null:
+// then the `count` lowest of every `group` columns are chosen when they are reached. Shared: 32 · SLOTS floats a warp,
+// then U if `keepU`.
 extern "C" __global__ void __launch_bounds__(256)
     sparsegptBlock(const float* w, int ldw, const float* __restrict__ u, int ldu,
                    const u8* __restrict__ mask, int ldm, int rows, int b, int count, int group, int keepU,

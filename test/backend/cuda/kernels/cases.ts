@@ -187,6 +187,9 @@ export const MOVEMENT: Readonly<Record<string, Case>> = {
   "gather of columns": (s) => tf.gather(s.floats(4, 9), s.indices(9, 5), 1),
   "gather in batches": (s) => tf.gather(s.floats(3, 9, 2), s.indices(9, 3, 4), 1, 1),
   "gather of bools": (s) => tf.gather(s.bools(9, 4), s.indices(9, 7)),
+  "gather of bools, odd": (s) => tf.gather(s.bools(9, 5), s.indices(9, 7)),
+  "gatherND of bools": (s) =>
+    tf.gatherND(s.bools(4, 5, 3), tf.concat([s.indices(4, 6, 1), s.indices(5, 6, 1)], 1)),
   gatherND: (s) =>
     tf.gatherND(s.floats(4, 5, 3), tf.concat([s.indices(4, 6, 1), s.indices(5, 6, 1)], 1)),
   unsortedSegmentSum: (s) =>
@@ -196,7 +199,11 @@ export const MOVEMENT: Readonly<Record<string, Case>> = {
     // The plain backend calls them floats.
     return tf.cast(sums, "int32");
   },
-  oneHot: (s) => [tf.oneHot(s.indices(6, 4, 2), 5), tf.oneHot(s.ints(3, 7), 3, 2, -1, "float32")],
+  oneHot: (s) => [
+    tf.oneHot(s.indices(6, 4, 2), 5),
+    tf.oneHot(s.ints(3, 7), 3, 2, -1, "float32"),
+    tf.oneHot(s.indices(6, 7), 5, 1, 0, "bool"),
+  ],
 };
 
 /** Shapes and axes that take every way through the reductions: warps, blocks, several blocks, columns. */

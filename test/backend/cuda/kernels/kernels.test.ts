@@ -28,10 +28,20 @@ describe.skipIf(gpu.kind === "none")(`kernels on ${gpu.name}`, () => {
     });
     test("more elements than threads", () =>
       expectSame((s) => [tf.neg(s.floats(150_001)), tf.add(s.floats(150_001), s.floats())]));
-    const integers = { abs: tf.abs, neg: tf.neg, square: tf.square, sign: tf.sign, relu: tf.relu };
+    const integers = {
+      ...{ abs: tf.abs, neg: tf.neg, square: tf.square, sign: tf.sign, relu: tf.relu },
+      ...{ relu6: tf.relu6, isFinite: tf.isFinite, isInf: tf.isInf, isNaN: tf.isNaN },
+      clip: (x: tf.Tensor) => tf.clipByValue(x, -5, 7),
+      step: (x: tf.Tensor) => tf.step(x, 3),
+    };
     test.each(Object.entries(integers))("%s of integers", (_, run) =>
       expectSame((s) => run(s.ints(50, 9))),
     );
+    test("the bits that two integers share", () =>
+      expectSame((s) => [
+        tf.bitwiseAnd(s.ints(900, 5, 7), s.ints(900, 5, 7)),
+        tf.bitwiseAnd(tf.fill([1], 6, "int32"), tf.fill([1], 3, "int32")),
+      ]));
     test("logicalNot", () => expectSame((s) => tf.logicalNot(s.bools(9))));
     test("what is no number, infinite, or zero", () =>
       expectSame(() => {
@@ -103,6 +113,15 @@ describe.skipIf(gpu.kind === "none")(`kernels on ${gpu.name}`, () => {
         ]);
       },
     );
+    test("products of rows that several blocks share, and of integers", () =>
+      expectSame((s) => {
+        const signs = tf.where(s.bools(2, 10001), tf.scalar(1, "int32"), tf.scalar(-1, "int32"));
+        return [
+          tf.prod(s.between(0.999, 1.001, 2, 10001), 1),
+          ...[1, 0].map((axis) => tf.prod(s.ints(3, 4, 5), axis)),
+          tf.prod(signs, 1),
+        ];
+      }, 1e-4));
     test("sums of what is infinite or no number", () =>
       expectSame(() => {
         const x = tf.tensor2d([1, Infinity, 2, NaN, 1, 2, -Infinity, 3, 1, 2, 3, 4], [4, 3]);

@@ -1,0 +1,65 @@
+/** What a run needs of the disk at its worst moment: beside the output, so that both together are what must be free. */
+import type { Recipe } from "../report.ts";
+import { ROLES, type LayerShape } from "../vocabulary.ts";
+import type { Windows } from "./deviceMemory.ts";
+import { cellsFor } from "./matrixReport.ts";
+import { scopes } from "./recipe.ts";
+
+export interface DiskUse {
+  readonly shape: LayerShape;
+  readonly layers: number;
+  readonly recipe: Recipe;
+  /** Of the whole output, and of what stands in it for layers: these wait in the work folder. */
+  readonly outputBytes: number;
+  readonly layerBytes: number;
+  readonly evaluation: (Windows & { readonly baseline: boolean }) | null;
+}
+
+/** Of the self-test's streams, `selfTest.ts`. */
+const TEST_TOKENS = 64;
+/** A tokenizer, a config, headers. */
+const SMALL_BYTES = 1e6;
+/** Of a layer in a report, beside its pictures: histograms, curves, figures. */
+const FIGURES_BYTES = 2e5;
+
+/** Bytes beside the output. */
+export function workDisk(use: DiskUse): number {
+  const { shape, layers, recipe, outputBytes, layerBytes, evaluation } = use;
+  const { d } = shape;
+  const stream = 4 * recipe.samples * recipe.seqLen * d;
+  const calibrated = recipe.method !== "magnitude";
+  const shared = recipe.rotation.kind === "every" || recipe.rotation.kind === "global";
+  // Three of each matrix, in base64.
+  const pictures = Math.ceil((4 / 3) * 3 * ROLES.length * cellsFor(layers) ** 2);
+  const reports = layers * (pictures + FIGURES_BYTES);
+  const heatmaps = heatmapBytes(use);
+  const layerFiles =
+    layerBytes +
+    layers * 4 * (d ** 2 + shape.kvHeads * shape.headDim ** 2 + 3 * TEST_TOKENS * d) +
+    reports +
+    heatmaps;
+  // The layers of a scope are looked at dense first: the stream that enters it stays.
+  const streams = calibrated ? (shared || recipe.profile.kind === "owl" ? 3 : 2) * stream : 0;
+  const metrics = shared && calibrated ? layers * 4 * 2 * d ** 2 : 0;
+  // The report twice, as JSON and as a page; what the heatmaps are made of, copied.
+  const committed = layerFiles + outputBytes + 2 * reports + heatmaps;
+  const scored = evaluation ? 2 * 4 * evaluation.windows * evaluation.seqLen * d : 0;
+  // The unrotated model is an output with its work, in this one's work folder.
+  const baseline = evaluation?.baseline
+    ? Math.max(committed, layerFiles + streams, outputBytes + scored)
+    : 0;
+  const most = Math.max(
+    metrics + streams,
+    layerFiles + streams,
+    committed + Math.max(scored, baseline),
+  );
+  return Math.max(0, most - outputBytes) + SMALL_BYTES;
+}
+
+/** What heatmaps of single weights are computed from (`heatmapFile.ts`): R1 as float16, the rest as float32. */
+function heatmapBytes({ shape, layers, recipe: { rotation } }: DiskUse): number {
+  const { d, ffn, kvHeads, headDim } = shape;
+  const rotations = rotation.kind === "none" ? 0 : scopes(rotation, layers).length;
+  const ofLayer = 6 * d + 4 * ffn + kvHeads * headDim ** 2;
+  return rotations * 2 * d ** 2 + layers * 4 * ofLayer;
+}

@@ -1,0 +1,43 @@
+/** What the process holds beside its device's tensors, term by term. */
+import type { DeviceName } from "../backend/index.ts";
+import type { LayerShape } from "../vocabulary.ts";
+import { windowsPerBatch } from "./batches.ts";
+import { layerElements } from "./estimate.ts";
+
+export interface HostUse {
+  readonly shape: LayerShape;
+  readonly vocabulary: number;
+  readonly seqLen: number;
+  /** As the checkpoint and the output store a weight, bytes: the wider of the two. */
+  readonly weightBytes: number;
+  readonly device: DeviceName;
+}
+
+/** The program with its libraries, and what JavaScript has not collected yet. */
+const PROGRAM_BYTES = 215e6;
+/** Driver, cuBLAS, NVRTC and the page-locked rings of `cuda`. */
+const CUDA_BYTES = 30e6;
+/** Rows of embedding and head that are taken together, elements: `ends.ts`. */
+const END_ELEMENTS = 2 ** 24;
+/** Of the self-test, `selfTest.ts`: logits of three models. */
+const TEST_TOKENS = 64;
+/** Batches under way between file and device, in both directions. */
+const BATCHES = 5;
+
+export function hostTerms(use: HostUse): Readonly<Record<string, number>> {
+  const { shape, vocabulary, seqLen, weightBytes, device } = use;
+  const layer = weightBytes * layerElements(shape);
+  const widest = weightBytes * shape.d * shape.ffn;
+  const common = {
+    program: PROGRAM_BYTES,
+    batches: BATCHES * 4 * windowsPerBatch({ seqLen, ...shape }) * seqLen * shape.d,
+    "rows of the ends": 1.5 * 4 * Math.min(END_ELEMENTS, vocabulary * shape.d),
+    "logits of the self-test": 3 * 4 * TEST_TOKENS * vocabulary,
+  };
+  return device === "cuda"
+    ? { ...common, libraries: CUDA_BYTES, "layer read ahead": layer, "layer to be written": layer }
+    : { ...common, "matrix as it is stored, read and written": 2 * widest };
+}
+
+export const hostMemory = (use: HostUse): number =>
+  Math.ceil(Object.values(hostTerms(use)).reduce((sum, n) => sum + n, 0));
