@@ -6,7 +6,9 @@ import type { DeviceName } from "../backend/index.ts";
 import type { Recipe } from "../report.ts";
 import type { LayerShape } from "../vocabulary.ts";
 import { windowsPerBatch } from "./batches.ts";
+import { CHUNK_ELEMENTS } from "./ends.ts";
 import { layerElements } from "./estimate.ts";
+import { SCORED_ELEMENTS } from "./evaluate.ts";
 import { scopes } from "./recipe.ts";
 import { PROBE } from "./speed.ts";
 
@@ -49,14 +51,11 @@ const ROUNDED_UP = 1.03;
 const WORKSPACE_BYTES = 64 * 2 ** 20;
 /** Attention's scores on `cuda`, at the most: `cuda/fused/decoder.ts`. */
 const SCORES_BYTES = 128 * 2 ** 20;
-/** Queries whose scores other devices hold, twice: `fused/attention.ts`. */
+/** Queries and scores that other devices take at a time, twice: `fused/attention.ts`. */
 const QUERY_BLOCK = 256;
+const PIECE_ELEMENTS = 2 ** 19;
 /** Columns that `cuda/fused/factor.ts` keeps aside. */
 const BAND = 512;
-/** Rows of embedding and head that are taken together, elements: `ends.ts`, `model/head.ts`. */
-const END_ELEMENTS = 2 ** 24;
-/** Hidden states that are scored together where the head is long: `evaluate.ts`. */
-const SCORED_ELEMENTS = 2 ** 26;
 /** Cells a side of a picture: `matrixReport.ts`. */
 const CELLS = 256;
 
@@ -129,7 +128,7 @@ export function stageTerms(held: Held, device: DeviceTraits): Readonly<Record<st
   const moveRotation = { ...learned, "rotation, moments, move": (cuda ? 16 : 18) * square };
   const rotatedLayer = { weights, "rotation and change of basis": rotated ? 2 * square : 0 };
   const prune = { ...rotatedLayer, codes };
-  const slice = F * Math.min(END_ELEMENTS, held.vocabulary * d);
+  const slice = F * Math.min(CHUNK_ELEMENTS, held.vocabulary * d);
   return {
     ...(calibrated ? { collect } : {}),
     ...(recipe.method === "sparsegpt" ? { buildMetric } : {}),
@@ -163,7 +162,7 @@ function batchBytes(shape: LayerShape, { windows, seqLen }: Windows, cuda: boole
   const tokens = F * count * seqLen;
   const scores = cuda
     ? Math.max(Math.min(F * heads * seqLen ** 2, SCORES_BYTES), F * heads * 64 * seqLen)
-    : 2 * F * count * heads * Math.min(seqLen, QUERY_BLOCK) * seqLen;
+    : 2 * F * Math.max(PIECE_ELEMENTS, (heads / kvHeads) * Math.min(seqLen, QUERY_BLOCK) * seqLen);
   const attention = tokens * (4 * d + 3 * heads * headDim + 4 * kvHeads * headDim) + scores;
   return Math.max(attention, tokens * (4 * d + 3 * ffn));
 }
@@ -174,7 +173,7 @@ function scoreTerms(
   { windows, seqLen }: Windows,
   slice: number,
 ): Terms {
-  const long = vocabulary * shape.d > END_ELEMENTS;
+  const long = vocabulary * shape.d > CHUNK_ELEMENTS;
   const together = long
     ? Math.max(1, Math.floor(SCORED_ELEMENTS / (seqLen * shape.d)))
     : windowsPerBatch({ seqLen, ...shape });

@@ -4,6 +4,7 @@ import { ROLES, type LayerShape } from "../vocabulary.ts";
 import type { Windows } from "./deviceMemory.ts";
 import { cellsFor } from "./matrixReport.ts";
 import { scopes } from "./recipe.ts";
+import { TEST_TOKENS } from "./selfTest.ts";
 
 export interface DiskUse {
   readonly shape: LayerShape;
@@ -15,8 +16,6 @@ export interface DiskUse {
   readonly evaluation: (Windows & { readonly baseline: boolean }) | null;
 }
 
-/** Of the self-test's streams, `selfTest.ts`. */
-const TEST_TOKENS = 64;
 /** A tokenizer, a config, headers. */
 const SMALL_BYTES = 1e6;
 /** Of a layer in a report, beside its pictures: histograms, curves, figures. */

@@ -15,8 +15,8 @@ export function foldedHeadRows(
   return tf.tidy(() => exactProduct<tf.Tensor2D>(tf.mul(rows, finalNorm), r1));
 }
 
-/** Elements of a chunk: 64 MiB of float32. */
-const CHUNK_ELEMENTS = 1 << 24;
+/** Elements of embedding or head taken at a time: 64 MiB of float32. */
+export const CHUNK_ELEMENTS = 1 << 24;
 
 /**
  * Writes embedding `E R1` (first layer's), head `W diag(g) R1` (last layer's) and a final norm of ones. A tied pair

@@ -107,7 +107,7 @@ export async function embed(
 }
 
 /** Hidden states scored at a time where each batch reads the head anew, as large models must: 256 MiB. */
-const SCORED_ELEMENTS = 1 << 26;
+export const SCORED_ELEMENTS = 1 << 26;
 
 /** Sum of the negative log-likelihoods, nats, of every token but each window's first. */
 async function score(

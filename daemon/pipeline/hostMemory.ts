@@ -2,7 +2,9 @@
 import type { DeviceName } from "../backend/index.ts";
 import type { LayerShape } from "../vocabulary.ts";
 import { windowsPerBatch } from "./batches.ts";
+import { CHUNK_ELEMENTS } from "./ends.ts";
 import { layerElements } from "./estimate.ts";
+import { TEST_TOKENS } from "./selfTest.ts";
 
 export interface HostUse {
   readonly shape: LayerShape;
@@ -17,10 +19,6 @@ export interface HostUse {
 const PROGRAM_BYTES = 215e6;
 /** Driver, cuBLAS, NVRTC and the page-locked rings of `cuda`. */
 const CUDA_BYTES = 30e6;
-/** Rows of embedding and head that are taken together, elements: `ends.ts`. */
-const END_ELEMENTS = 2 ** 24;
-/** Of the self-test, `selfTest.ts`: logits of three models. */
-const TEST_TOKENS = 64;
 /** Batches under way between file and device, in both directions. */
 const BATCHES = 5;
 
@@ -31,7 +29,7 @@ export function hostTerms(use: HostUse): Readonly<Record<string, number>> {
   const common = {
     program: PROGRAM_BYTES,
     batches: BATCHES * 4 * windowsPerBatch({ seqLen, ...shape }) * seqLen * shape.d,
-    "rows of the ends": 1.5 * 4 * Math.min(END_ELEMENTS, vocabulary * shape.d),
+    "rows of the ends": 1.5 * 4 * Math.min(CHUNK_ELEMENTS, vocabulary * shape.d),
     "logits of the self-test": 3 * 4 * TEST_TOKENS * vocabulary,
   };
   return device === "cuda"

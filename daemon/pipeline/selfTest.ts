@@ -27,7 +27,7 @@ import { foldedHeadRows } from "./ends.ts";
 import { reopenFailed, selfTestFailed } from "./errors.ts";
 import type { SelfTestStreams } from "./layerFile.ts";
 
-const TOKENS = 64;
+export const TEST_TOKENS = 64;
 /**
  * Allowed difference relative to the largest logit. Float32 keeps 24 bits; a few hundred roundings in a row leave
  * about 1e-5. A forgotten fold is off by the size of the logits themselves.
@@ -37,7 +37,7 @@ const TOLERANCE = 1e-4;
 /** The window's ids: the beginning of the first calibration window, or made up where there is no calibration. */
 export function selfTestIds(model: Model, window: Int32Array | null): Int32Array {
   const { maxPositions, vocabSize } = model.config;
-  const count = Math.min(TOKENS, maxPositions);
+  const count = Math.min(TEST_TOKENS, maxPositions);
   if (window) return window.slice(0, count);
   const random = seededRandom(0);
   return Int32Array.from({ length: count }, () => random.integer(vocabSize));
