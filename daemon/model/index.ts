@@ -22,6 +22,7 @@ export {
   FINAL_NORM,
   HEAD,
   inputNormName,
+  layerOf,
   postAttentionNormName,
   storedMatrices,
   weightName,

@@ -18,8 +18,9 @@ import { evaluationFlops, forwardFlops, layerWork, rotateSeconds } from "./estim
 import { defaultEvaluationSeqLen, rotates } from "./evaluation.ts";
 import { hostMemory } from "./hostMemory.ts";
 import type { PruneOptions } from "./options.ts";
-import { boundaryLayers, planTensors } from "./outputPlan.ts";
+import { planTensors } from "./outputPlan.ts";
 import type { Plan, PlannedTensor, Shortage } from "./plan.ts";
+import { planNotes } from "./planNotes.ts";
 import { plannedBudget } from "./profile.ts";
 import { DEFAULTS } from "./recipe.ts";
 
@@ -216,32 +217,4 @@ async function freeDisk(out: string): Promise<number> {
 
 export function parameterCount(checkpoint: Checkpoint): number {
   return [...checkpoint.tensors.values()].reduce((sum, t) => sum + t.elements, 0);
-}
-
-function planNotes(model: Model, recipe: Recipe, tensors: readonly PlannedTensor[]): string[] {
-  const notes: string[] = [];
-  if (recipe.pattern.kind === "nm" && recipe.pattern.keep === 2 && recipe.pattern.of === 4) {
-    notes.push(
-      "The output is a dense file with zeros, of the same size as the input. 2:4 runs faster only in runtimes that " +
-        "pack it (TensorRT-LLM, PyTorch semi-structured tensors); vLLM no longer does.",
-    );
-  } else {
-    notes.push(
-      "The output is a dense file with zeros, of the same size as the input; common runtimes do not run it faster.",
-    );
-  }
-  if (recipe.rotation.kind !== "none" && model.config.tied) {
-    notes.push(
-      "Embedding and head were tied; after rotation they differ, so the head is stored too.",
-    );
-  }
-  const boundaries = boundaryLayers(recipe, model.config.layers).length;
-  if (boundaries > 0) {
-    const added = tensors.filter((t) => t.fate === "added").length;
-    notes.push(
-      `${boundaries} boundary matrices are added (${added} new tensors): transformers loads the output with ` +
-        "trust_remote_code=True. A global rotation needs none of this.",
-    );
-  }
-  return notes;
 }
