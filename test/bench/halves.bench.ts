@@ -4,8 +4,6 @@
  * (`EMULATED_GPU_IDLE`), so that only the host's part is left: processor seconds of this process.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodedHalf, openBackend, roundedHalf } from "../../daemon/backend/index.ts";
 import {
@@ -18,9 +16,9 @@ import { ROWS, SHARES } from "../../daemon/method/columnShares.ts";
 import { regroupedBlocks, regroupedColumns } from "../../daemon/method/regroup.ts";
 import { EFFORT } from "../../daemon/method/regroupLayer.ts";
 import { matrixShape, ROLES } from "../../daemon/vocabulary.ts";
-import { emulatedCuda } from "../emulation/cuda/index.ts";
 import { normals, SHAPES } from "./cuda/shapes.ts";
-import { report, round, type Row } from "./report.ts";
+import { reportOfIdleCard } from "./idleCard.ts";
+import { round, type Row } from "./report.ts";
 
 const SHAPE = SHAPES["8b"];
 const NAME = "gate";
@@ -132,24 +130,14 @@ async function regrouping(): Promise<void> {
   await compare("the searches of a layer's four regroupings, 2:4", 4, byHost, byDevice);
 }
 
-const { folder: libraries, missing } = await emulatedCuda();
-if (libraries === undefined) {
-  process.stderr.write(`  no emulated GPU here: ${missing ?? ""}\n`);
-  report("none", []);
-} else {
-  process.env.DENOISE_ROTATOR_CUDA = libraries;
-  process.env.XDG_CACHE_HOME = join(libraries, "cache");
-  process.env.EMULATED_GPU_IDLE = "1";
-  process.env.EMULATED_GPU_BYTES = String(8 * 2 ** 30);
-  const folder = await mkdtemp(join(tmpdir(), "halves-bench-"));
+await reportOfIdleCard(8 * 2 ** 30, async (folder) => {
+  const backend = await openBackend("cuda");
   try {
-    const backend = await openBackend("cuda");
     await weights("BF16", folder);
     await weights("F16", folder);
     await regrouping();
-    await backend.dispose();
-    report("emulated GPU that computes nothing", table);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await backend.dispose();
   }
-}
+  return table;
+});

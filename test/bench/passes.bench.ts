@@ -5,9 +5,7 @@
  * of this process, whatever else the machine does.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { mkdtemp, rm } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openBackend } from "../../daemon/backend/index.ts";
 import { openCheckpoint } from "../../daemon/checkpoint/index.ts";
@@ -15,10 +13,10 @@ import { openModel, sequenceContext, type DecoderLayer } from "../../daemon/mode
 import { writeStream, type StreamReader } from "../../daemon/pipeline/activations.ts";
 import { collectHessians, propagate } from "../../daemon/pipeline/collect.ts";
 import { INPUT_KINDS, matrixShape, ROLES, type InputKind } from "../../daemon/vocabulary.ts";
-import { emulatedCuda } from "../emulation/cuda/index.ts";
 import { writeTinyModel } from "../support/tinyModel.ts";
 import { SHAPES } from "./cuda/shapes.ts";
-import { report, round, type Row } from "./report.ts";
+import { reportOfIdleCard } from "./idleCard.ts";
+import { round, type Row } from "./report.ts";
 
 const SHAPE = SHAPES["8b"];
 const STREAM = { windows: 32, seqLen: 2048, d: SHAPE.d };
@@ -115,21 +113,11 @@ async function rowsOn(folder: string): Promise<Row[]> {
   }));
 }
 
-const { folder: emulation, missing } = await emulatedCuda();
-if (emulation === undefined) {
-  process.stderr.write(`  no emulated GPU: ${missing ?? ""}\n`);
-  report("none", []);
-} else {
-  process.env.DENOISE_ROTATOR_CUDA = emulation;
-  process.env.XDG_CACHE_HOME = join(emulation, "cache");
-  process.env.EMULATED_GPU_IDLE = "1";
-  process.env.EMULATED_GPU_BYTES = String(80e9);
-  const folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "passes-"));
+await reportOfIdleCard(80e9, async (folder) => {
   const backend = await openBackend("cuda");
   try {
-    report("emulated GPU, idle", await rowsOn(folder));
+    return await rowsOn(folder);
   } finally {
     await backend.dispose();
-    await rm(folder, { recursive: true, force: true });
   }
-}
+});

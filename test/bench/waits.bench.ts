@@ -5,9 +5,7 @@
  * with the windows, a real card has two batches ahead of it, and does not wait for what this one, in no time, waits for.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CudaBackend } from "../../daemon/backend/cuda/runtime.ts";
 import type { HostMemory } from "../../daemon/backend/hostArrays.ts";
@@ -15,10 +13,10 @@ import { openBackend } from "../../daemon/backend/index.ts";
 import { weightName } from "../../daemon/model/index.ts";
 import { pruneOn, type RunEvent } from "../../daemon/pipeline/index.ts";
 import { matrixShape, ROLES } from "../../daemon/vocabulary.ts";
-import { emulatedCuda } from "../emulation/cuda/index.ts";
 import { TINY_VOCABULARY, writeTinyModel, writeTinyText } from "../support/tinyModel.ts";
 import { SHAPES } from "./cuda/shapes.ts";
-import { report, round, type Row } from "./report.ts";
+import { reportOfIdleCard } from "./idleCard.ts";
+import { round, type Row } from "./report.ts";
 
 const SHAPE = SHAPES["8b"];
 const LAYERS = 3;
@@ -160,19 +158,4 @@ async function rowsOf(folder: string): Promise<Row[]> {
   }));
 }
 
-const { folder: libraries, missing } = await emulatedCuda();
-if (libraries === undefined) {
-  process.stderr.write(`  no emulated GPU here: ${missing ?? ""}\n`);
-  report("none", []);
-} else {
-  process.env.DENOISE_ROTATOR_CUDA = libraries;
-  process.env.XDG_CACHE_HOME = join(libraries, "cache");
-  process.env.EMULATED_GPU_IDLE = "1";
-  process.env.EMULATED_GPU_BYTES = String(80e9);
-  const folder = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "waits-"));
-  try {
-    report("emulated GPU, idle", await rowsOf(folder));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
+await reportOfIdleCard(80e9, rowsOf);
