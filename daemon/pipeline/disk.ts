@@ -1,6 +1,6 @@
 /** What a run needs of the disk at its worst moment: beside the output, so that both together are what must be free. */
 import type { Recipe } from "../report.ts";
-import { ROLES, type LayerShape } from "../vocabulary.ts";
+import { matrixShape, ROLES, type LayerShape } from "../vocabulary.ts";
 import type { Windows } from "./deviceMemory.ts";
 import { cellsFor } from "./matrixReport.ts";
 import { scopes } from "./recipe.ts";
@@ -29,7 +29,7 @@ export function workDisk(use: DiskUse): number {
   const calibrated = recipe.method !== "magnitude";
   const shared = recipe.rotation.kind === "every" || recipe.rotation.kind === "global";
   // Three of each matrix, in base64.
-  const pictures = Math.ceil((4 / 3) * 3 * ROLES.length * cellsFor(layers) ** 2);
+  const pictures = Math.ceil((4 / 3) * 3 * cellsOf(shape, cellsFor(layers)));
   const reports = layers * (pictures + FIGURES_BYTES);
   const heatmaps = heatmapBytes(use);
   const layerFiles =
@@ -54,6 +54,13 @@ export function workDisk(use: DiskUse): number {
   );
   return Math.max(0, most - outputBytes) + SMALL_BYTES;
 }
+
+/** Cells of one picture of each matrix: at most `most` a side, and no more than there are weights. */
+const cellsOf = (shape: LayerShape, most: number): number =>
+  ROLES.reduce((sum, role) => {
+    const [rows, columns] = matrixShape(role, shape);
+    return sum + Math.min(rows, most) * Math.min(columns, most);
+  }, 0);
 
 /** What heatmaps of single weights are computed from (`heatmapFile.ts`): R1 as float16, the rest as float32. */
 function heatmapBytes({ shape, layers, recipe: { rotation } }: DiskUse): number {

@@ -10,7 +10,7 @@ import { contents, useRuns } from "./useRuns.ts";
 const disk = mkdtempSync(join(tmpdir(), "disk-"));
 const mounted =
   process.platform === "linux" &&
-  spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]).status === 0;
+  spawnSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", disk]).status === 0;
 if (!mounted) console.log("Skipped: full disk (mounting a small tmpfs needs Linux and root).");
 afterAll(() => {
   if (mounted) spawnSync("umount", [disk]);
