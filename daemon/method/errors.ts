@@ -20,10 +20,11 @@ export function patternDoesNotFit(
   out: number,
   columns: number,
   of: number,
+  root?: string,
 ): DenoiseError {
   return usage(
     "pattern-does-not-fit",
-    `Matrix ${role} [${out}, ${columns}] has ${columns} input columns, which groups of ${of} do not divide. ` +
+    `Matrix ${role} [${out}, ${columns}]${root === undefined ? "" : ` of ${root}`} has ${columns} input columns, which groups of ${of} do not divide. ` +
       `Choose an M that divides ${columns}, or an unstructured share.`,
   );
 }

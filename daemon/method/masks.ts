@@ -5,9 +5,10 @@ import { patternDoesNotFit, patternOutOfRange } from "./errors.ts";
 /**
  * Checks a pattern against every matrix of a layer before any work.
  *
+ * @param root folder of the checkpoint, for the message
  * @throws method/pattern-out-of-range; method/pattern-does-not-fit, naming the role and its sizes
  */
-export function assertPatternFits(pattern: Pattern, shape: LayerShape): void {
+export function assertPatternFits(pattern: Pattern, shape: LayerShape, root?: string): void {
   if (pattern.kind === "unstructured") {
     if (!(pattern.share > 0 && pattern.share < 1)) throw patternOutOfRange(patternName(pattern));
     return;
@@ -17,6 +18,6 @@ export function assertPatternFits(pattern: Pattern, shape: LayerShape): void {
   if (!whole || keep < 1 || keep >= of) throw patternOutOfRange(patternName(pattern));
   for (const role of ROLES) {
     const [out, columns] = matrixShape(role, shape);
-    if (columns % of !== 0) throw patternDoesNotFit(role, out, columns, of);
+    if (columns % of !== 0) throw patternDoesNotFit(role, out, columns, of, root);
   }
 }

@@ -46,7 +46,7 @@ export function resolveRecipe(options: PruneOptions, model: Model): ResolvedReci
   const method = options.method ?? DEFAULTS.method;
   const { pattern, profile, note } = resolveProfile(options, method, config.layers);
   if (note !== null) notes.push(note);
-  assertPatternFits(pattern, config.shape);
+  assertPatternFits(pattern, config.shape, model.checkpoint.root);
 
   let seqLen = options.seqLen ?? DEFAULTS.seqLen;
   if (seqLen > config.maxPositions) {

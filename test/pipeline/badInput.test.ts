@@ -111,7 +111,7 @@ const cases: Record<string, Case> = {
   },
   "N:M that does not divide": {
     code: "method/pattern-does-not-fit",
-    says: "groups of 5",
+    says: "/model has 16 input columns, which groups of 5",
     options: { pattern: { kind: "nm", keep: 2, of: 5 } },
   },
   "share out of range": {
