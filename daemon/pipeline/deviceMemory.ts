@@ -42,7 +42,7 @@ export type Terms = Readonly<Record<string, number>>;
 
 /** Float32. */
 const F = 4;
-const total = (terms: Terms): number => Object.values(terms).reduce((sum, n) => sum + n, 0);
+export const total = (terms: Terms): number => Object.values(terms).reduce((sum, n) => sum + n, 0);
 
 /** Small tensors, and blocks rounded up to what an allocator hands out. */
 const SMALL_BYTES = 4e6;

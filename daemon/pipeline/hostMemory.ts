@@ -2,6 +2,7 @@
 import type { DeviceName } from "../backend/index.ts";
 import type { LayerShape } from "../vocabulary.ts";
 import { windowsPerBatch } from "./batches.ts";
+import { total, type Terms } from "./deviceMemory.ts";
 import { CHUNK_ELEMENTS } from "./ends.ts";
 import { layerElements } from "./estimate.ts";
 import { TEST_TOKENS } from "./selfTest.ts";
@@ -22,7 +23,7 @@ const CUDA_BYTES = 30e6;
 /** Batches under way between file and device, in both directions. */
 const BATCHES = 5;
 
-export function hostTerms(use: HostUse): Readonly<Record<string, number>> {
+function hostTerms(use: HostUse): Terms {
   const { shape, vocabulary, seqLen, weightBytes, device } = use;
   const layer = weightBytes * layerElements(shape);
   const widest = weightBytes * shape.d * shape.ffn;
@@ -37,5 +38,4 @@ export function hostTerms(use: HostUse): Readonly<Record<string, number>> {
     : { ...common, "matrix as it is stored, read and written": 2 * widest };
 }
 
-export const hostMemory = (use: HostUse): number =>
-  Math.ceil(Object.values(hostTerms(use)).reduce((sum, n) => sum + n, 0));
+export const hostMemory = (use: HostUse): number => Math.ceil(total(hostTerms(use)));
