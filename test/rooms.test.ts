@@ -13,6 +13,7 @@ const SHARED = [
   "version.ts",
   "omit.ts",
   "runFiles.ts",
+  "processState.ts",
 ];
 
 /** The wire protocol is a doorway file with a folder of its parts. */

@@ -50,6 +50,8 @@ export class Attempt {
       });
       this.#worker = worker;
       job.begin(worker.pid);
+      // Before it touches anything the next daemon must be able to find it: this one may be killed at any moment.
+      await job.record.settled();
       worker.send({ type: "work", work });
       // Stopped while it was starting.
       if (this.#stopping) worker.kill();

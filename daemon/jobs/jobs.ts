@@ -118,6 +118,8 @@ export class Jobs {
     this.#jobs.set(id, job);
     if (mayResume) this.#queue.allowResume(job);
     job.queue();
+    // What a client was told of must be there still when this daemon is killed.
+    await record.settled();
     this.#queue.schedule();
     return job.info;
   }

@@ -1,13 +1,16 @@
 /** Workers that a killed daemon has left. They end by themselves, but perhaps only after a long kernel. */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
+import { processState } from "../processState.ts";
 
 const GONE_MS = 5000;
 const LOOK_EVERY_MS = 50;
 
 /**
- * Kills process `pid` if it is the worker of job `id`, and waits until it is gone, so that it holds no lock. Process
- * numbers are used again: what does not carry the job's id in its command line is left alone.
+ * Kills process `pid` if it is the worker of job `id`, and waits a while for its end, which may need a disk or a driver;
+ * whoever goes on with its run waits for the rest of it (pipeline/lock.ts). Process numbers are used again: what does
+ * not carry the job's id in its command line is left alone.
  */
 export async function endOrphan(pid: number, id: string): Promise<void> {
   if (!(await commandLine(pid)).includes(id)) return;
@@ -17,8 +20,8 @@ export async function endOrphan(pid: number, id: string): Promise<void> {
     return;
   }
   const until = performance.now() + GONE_MS;
-  while (performance.now() < until && (await commandLine(pid)).includes(id)) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  while (performance.now() < until && (await processState(pid)).life !== "gone") {
+    await setTimeout(LOOK_EVERY_MS);
   }
 }
 

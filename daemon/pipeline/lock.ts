@@ -4,22 +4,28 @@
  */
 import { link, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
+import { setTimeout } from "node:timers/promises";
 import { z } from "zod";
+import { processState, type ProcessState } from "../processState.ts";
 import { runInProgress } from "./errors.ts";
+
+/** A killed run of 70B may have a driver clean up behind it. */
+const ENDING_MS = 60_000;
+const LOOK_EVERY_MS = 50;
 
 const holderSchema = z.object({ pid: z.number(), host: z.string(), started: z.string() });
 type Holder = z.infer<typeof holderSchema>;
 
 /**
+ * Waits for a holder that was killed and is not gone yet.
+ *
  * @returns gives the lock back
- * @throws pipeline/run-in-progress
+ * @throws pipeline/run-in-progress; AbortError when `signal` aborts while it waits
  */
-export async function takeLock(file: string): Promise<() => Promise<void>> {
-  const own: Holder = {
-    pid: process.pid,
-    host: hostname(),
-    started: await startTime(process.pid),
-  };
+export async function takeLock(file: string, signal: AbortSignal): Promise<() => Promise<void>> {
+  const self = await processState(process.pid);
+  const started = self.life === "gone" ? "" : self.started;
+  const own: Holder = { pid: process.pid, host: hostname(), started };
   // Written elsewhere and linked into place: the lock is never there without its content.
   const draft = `${file}.${own.pid}`;
   await writeFile(draft, JSON.stringify(own));
@@ -32,7 +38,7 @@ export async function takeLock(file: string): Promise<() => Promise<void>> {
         if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
       }
       const holder = await readHolder(file);
-      if (holder && (await isAlive(holder))) throw runInProgress(file, holder.pid);
+      if (holder && (await staysAlive(holder, signal))) throw runInProgress(file, holder.pid);
       await rm(file, { force: true });
     }
   } finally {
@@ -48,24 +54,19 @@ async function readHolder(file: string): Promise<Holder | null> {
   }
 }
 
-/** A process on another machine cannot be asked: it counts as alive. */
-async function isAlive({ pid, host, started }: Holder): Promise<boolean> {
-  if (host !== hostname()) return true;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EPERM")) return false;
+async function staysAlive(holder: Holder, signal: AbortSignal): Promise<boolean> {
+  const until = performance.now() + ENDING_MS;
+  for (;;) {
+    const life = await lifeOf(holder);
+    if (life === "gone") return false;
+    if (life === "alive" || performance.now() > until) return true;
+    await setTimeout(LOOK_EVERY_MS, undefined, { signal });
   }
-  return (await startTime(pid)) === started;
 }
 
-/** When a process started, in the kernel's own words (Linux: field 22 of `/proc/<pid>/stat`); empty elsewhere. */
-async function startTime(pid: number): Promise<string> {
-  try {
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    // The second field is the command in parentheses and may hold spaces.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
-  } catch {
-    return "";
-  }
+/** A process on another machine cannot be asked: it counts as alive. */
+async function lifeOf({ pid, host, started }: Holder): Promise<ProcessState["life"]> {
+  if (host !== hostname()) return "alive";
+  const state = await processState(pid);
+  return state.life !== "gone" && state.started === started ? state.life : "gone";
 }

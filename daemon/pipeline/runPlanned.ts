@@ -74,7 +74,7 @@ export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
     calibration: calibration?.source.files.map((file) => file.sha256) ?? [],
     field: options.field ?? null,
   };
-  const work = await openWorkFolder(plan.output, identity, options.resume ?? false);
+  const work = await openWorkFolder(plan.output, identity, options.resume ?? false, signal);
   const progress = new Progress(model.config.layers, listener);
   weigh(progress, model, recipe, inputs, speed);
   const context = sequenceContext(model.config, recipe.seqLen);

@@ -44,22 +44,22 @@ export interface WorkFolder {
 }
 
 /**
+ * @param signal ends waiting for a lock whose holder is ending
  * @throws pipeline/unfinished-run, pipeline/nothing-to-resume, pipeline/resume-mismatch, pipeline/run-in-progress
  */
 export async function openWorkFolder(
   out: string,
   identity: RunIdentity,
   resume: boolean,
+  signal: AbortSignal,
 ): Promise<WorkFolder> {
   const path = workPath(out);
   const runFile = runFilePath(path);
   const exists = existsSync(runFile);
   if (exists && !resume) throw unfinishedRun(path);
   if (!exists && resume) throw nothingToResume(path);
-  const release = await guarded(path, async () => {
-    await mkdir(path, { recursive: true });
-    return takeLock(join(path, LOCK));
-  });
+  await guarded(path, () => mkdir(path, { recursive: true }));
+  const release = await guarded(path, () => takeLock(join(path, LOCK), signal));
   try {
     if (exists) await compareIdentity(path, runFile, identity);
     else await startFresh(path, identity);
@@ -113,6 +113,7 @@ async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof Error && error.name === "AbortError") throw error;
     throw outputError(path, 0, error);
   }
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   createMessageConnection,
   SocketMessageReader,
@@ -24,6 +25,7 @@ import {
   type RecipeFile,
   type RequestType,
 } from "../../daemon/protocol.ts";
+import { processState } from "../../daemon/processState.ts";
 import { writeTinyModel, writeTinyText } from "../support/tinyModel.ts";
 
 export interface Client {
@@ -185,24 +187,34 @@ export async function endProcess(pid: number, signal: NodeJS.Signals): Promise<v
 }
 
 export async function gone(pid: number): Promise<void> {
-  while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((await processState(pid)).life !== "gone") await sleep(20);
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+/** A job as the daemon has it on disk. */
+export interface WrittenJob {
+  readonly info: JobInfo;
+  readonly workerPid: number | null;
+}
+
+/** The daemon's own record of a job, as soon as it is as `test` asks: it is written behind what clients are told. */
+export async function written(
+  home: string,
+  id: string,
+  test: (job: WrittenJob) => boolean,
+): Promise<WrittenJob> {
+  for (;;) {
+    const job = JSON.parse(
+      await readFile(join(home, "jobs", id, "job.json"), "utf8"),
+    ) as WrittenJob;
+    if (test(job)) return job;
+    await sleep(20);
   }
 }
 
-/** The worker at work on a job, from the daemon's own record. */
+/** The worker at work on a job. */
 export async function workerOf(home: string, id: string): Promise<number> {
-  const file = join(home, "jobs", id, "job.json");
-  const { workerPid } = JSON.parse(await readFile(file, "utf8")) as { workerPid: number | null };
-  if (workerPid === null) throw new Error(`no worker in ${file}`);
-  return workerPid;
+  const { workerPid } = await written(home, id, (job) => job.workerPid !== null);
+  return workerPid ?? 0;
 }
 
 export interface Material {

@@ -24,6 +24,7 @@ import {
   material,
   reportBuilt,
   workerOf,
+  written,
   type Material,
 } from "./harness.ts";
 
@@ -238,8 +239,8 @@ describe.skipIf(!reportBuilt)("kill -9 of the daemon", () => {
     const before = await harness.client(first);
     await before.attach();
     const { id } = await before.ask(PRUNE, { recipe: data.recipe("interrupted") });
-    await before.told(id, ({ type }: JobUpdate) => type === "layer");
     const worker = await workerOf(home, id);
+    await written(home, id, ({ info }) => (info.progress?.fraction ?? 0) > 0);
     await endProcess(first.pid, "SIGKILL");
     await before.closed;
     await gone(worker);

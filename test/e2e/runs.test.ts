@@ -108,7 +108,9 @@ describe.skipIf(why !== null)("coming back to runs", () => {
     const form = await workbench.frameWith(".form");
     await form.locator(".form-figures").waitFor({ timeout: 60_000 });
     await form.getByRole("button", { name: "Start Pruning" }).click();
-    const failed = await daemon.job(({ state }) => state === "failed");
+    const failed = await daemon.job(
+      ({ title, state }) => title.startsWith("model") && state === "failed",
+    );
     const reason = failed.error?.message ?? "";
     expect(reason).toMatch(/up_proj/);
     const told = await workbench.notification(/model · sparsegpt 2:4 failed: .*up_proj/);
