@@ -17,7 +17,9 @@ export default defineConfig({
     // Backends are process-wide (TensorFlow.js keeps one global engine), so every file gets its own process.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // For what hangs, on the slowest machine with two files at work: no test takes as long.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

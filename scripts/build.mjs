@@ -74,9 +74,14 @@ async function buildReport() {
     minify: true,
     target: "chrome120",
   });
-  // Renamed into place: a run or a test that is reading them must not see half a file.
-  for (const { path: file, contents } of [...script.outputFiles, ...style.outputFiles]) {
+  await putInPlace([...script.outputFiles, ...style.outputFiles]);
+}
+
+/** Renamed into place: a run, a page or a test that is reading them must not see half a file. */
+async function putInPlace(outputFiles) {
+  for (const { path: file, contents } of outputFiles) {
     const temporary = `${file}.${process.pid}`;
+    await mkdir(path.dirname(file), { recursive: true });
     await writeFile(temporary, contents);
     await rename(temporary, file);
   }
@@ -135,8 +140,9 @@ async function buildWebview() {
     }
   }
   for (const points of Object.values(entryPoints)) {
-    await build({
+    const { outputFiles } = await build({
       ...common,
+      write: false,
       entryPoints: points,
       outdir: path.join(dist, "webview"),
       platform: "browser",
@@ -145,6 +151,7 @@ async function buildWebview() {
       minify: true,
       legalComments: "none",
     });
+    await putInPlace(outputFiles);
   }
 }
 

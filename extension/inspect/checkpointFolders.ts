@@ -2,8 +2,9 @@
  * Tells the menus which folders are checkpoints: `when` clauses cannot look into folders. The context key
  * `denoise-rotator.checkpointFolders` holds those with weights and a config, in the workspace or open in an editor.
  */
-import { dirname } from "node:path";
-import { commands, Uri, window, workspace } from "vscode";
+import { stat } from "node:fs/promises";
+import { basename, dirname, sep } from "node:path";
+import { commands, Uri, window, workspace, type Event } from "vscode";
 import { isWeights, withConfig } from "../checkpointFiles.ts";
 import type { Disposable } from "../disposable.ts";
 import type { RunStore } from "../runs/index.ts";
@@ -13,9 +14,13 @@ const KEY = "denoise-rotator.checkpointFolders";
 /** A checkpoint is copied file by file, a run writes shard by shard. */
 const SETTLE_MS = 300;
 /** Where no checkpoint is looked for: a run at work writes there all the time. */
-const ELSEWHERE = /[\\/](node_modules|\.git|\.denoise-rotator)[\\/]/;
+const ELSEWHERE = /[\\/](node_modules|\.git|\.denoise-rotator)([\\/]|$)/;
 
-export function watchCheckpointFolders(runs: Pick<RunStore, "onChange">): Disposable[] {
+/** @param copied a checkpoint was copied into the workspace by ourselves: VS Code need not watch its files yet */
+export function watchCheckpointFolders(
+  runs: Pick<RunStore, "onChange">,
+  copied: Event<void>,
+): Disposable[] {
   let searching: NodeJS.Timeout | undefined;
   let telling: NodeJS.Timeout | undefined;
   /** The newest of each; what an older one finds late is dropped. */
@@ -47,18 +52,26 @@ export function watchCheckpointFolders(runs: Pick<RunStore, "onChange">): Dispos
     clearTimeout(searching);
     searching = setTimeout(() => void search(), SETTLE_MS);
   };
-  const changed = ({ fsPath }: Uri) => {
-    if (!ELSEWHERE.test(fsPath)) searchSoon();
+  const came = async ({ fsPath }: Uri) => {
+    if (ELSEWHERE.test(fsPath)) return;
+    // A folder that is moved here comes whole; of one that is copied the first files may be there before it is watched.
+    if (isPart(fsPath) || (await isFolder(fsPath))) searchSoon();
+  };
+  const went = ({ fsPath }: Uri) => {
+    if (ELSEWHERE.test(fsPath)) return;
+    // With a folder go its files, and nothing is told of them.
+    const lost = found.some((folder) => `${folder}${sep}`.startsWith(`${fsPath}${sep}`));
+    if (isPart(fsPath) || lost) searchSoon();
   };
 
-  const watcher = workspace.createFileSystemWatcher("**/{config.json,*.safetensors}", false, true);
+  const watcher = workspace.createFileSystemWatcher("**", false, true);
   searchSoon();
   return [
     watcher,
-    watcher.onDidCreate(changed),
-    watcher.onDidDelete(changed),
+    watcher.onDidCreate(came),
+    watcher.onDidDelete(went),
+    copied(searchSoon),
     workspace.onDidChangeWorkspaceFolders(searchSoon),
-    // A folder that comes whole, by a rename, need not be told file by file.
     workspace.onDidCreateFiles(searchSoon),
     workspace.onDidRenameFiles(searchSoon),
     runs.onChange((job) => {
@@ -73,6 +86,15 @@ export function watchCheckpointFolders(runs: Pick<RunStore, "onChange">): Dispos
     },
   ];
 }
+
+/** What makes its folder a checkpoint. */
+const isPart = (path: string): boolean => isWeights(path) || basename(path) === "config.json";
+
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** Of weights that are open in an editor, also outside the workspace. */
 function openedCheckpoints(): Promise<string[]> {

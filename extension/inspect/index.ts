@@ -1,5 +1,5 @@
 /** Looking at checkpoints and at the machine: the commands that start no pruning. */
-import { commands, Uri, ViewColumn, window } from "vscode";
+import { commands, EventEmitter, Uri, ViewColumn, window } from "vscode";
 import type { Disposable } from "../disposable.ts";
 import { READ_RECIPE } from "../../daemon/protocol.ts";
 import { ROLES } from "../../daemon/vocabulary.ts";
@@ -14,8 +14,10 @@ import { checkpointOf, chooseCheckpoint } from "./target.ts";
 export { checkpointOf, chooseCheckpoint, recipeInEditor } from "./target.ts";
 
 export function registerInspect(host: Host, panels: Panels, runs: Runs): Disposable[] {
+  const copied = new EventEmitter<void>();
   return [
-    ...watchCheckpointFolders(host.runs),
+    copied,
+    ...watchCheckpointFolders(host.runs, copied.event),
     register("inspect", async (argument) => {
       const path = await checkpointOf(argument, chooseCheckpoint);
       if (path !== undefined) await inspect(path);
@@ -28,7 +30,9 @@ export function registerInspect(host: Host, panels: Panels, runs: Runs): Disposa
     }),
     register("openSample", async () => {
       const { openSample } = await import("./sample.ts");
-      await openSample(host.context.extensionUri);
+      await openSample(host.context.extensionUri, () => {
+        copied.fire();
+      });
     }),
     register("showDevices", async () => {
       const { showDevices } = await import("./devices.ts");

@@ -4,13 +4,17 @@ import { commands, env, Uri, window, workspace } from "vscode";
 
 const NAME = "denoise-rotator-sample";
 
-/** @param extension folder of the extension */
-export async function openSample(extension: Uri): Promise<void> {
+/**
+ * @param extension folder of the extension
+ * @param copied called when the copy is whole
+ */
+export async function openSample(extension: Uri, copied: () => void): Promise<void> {
   const folder = await chooseFolder();
   if (!folder) return;
   const target = Uri.joinPath(folder, NAME);
   if (!(await exists(target))) {
     await workspace.fs.copy(Uri.joinPath(extension, "media", "sample"), target);
+    copied();
   }
   if (workspace.getWorkspaceFolder(target)) {
     await commands.executeCommand("revealInExplorer", Uri.joinPath(target, "config.json"));

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { runCli } from "../../daemon/cli/index.ts";
 import { coded } from "../../daemon/errors.ts";
 import { defaultLearningRate } from "../../daemon/method/index.ts";
@@ -338,8 +338,12 @@ describe("interrupts", () => {
     const { engine, running } = working(true);
     void runCli(PRUNE, io, engine);
     await running;
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
     io.interrupt();
-    await expect.poll(() => io.exits, { timeout: 2000 }).toEqual([130]);
+    expect(io.exits).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(io.exits).toEqual([130]);
   });
 });
 

@@ -132,7 +132,7 @@ describe("one daemon", () => {
 
   test("it goes when it was idle, and takes its socket along", async () => {
     const home = await harness.home();
-    const { pid } = await harness.daemon(home, { idleSeconds: 0.2 });
+    const { pid } = await harness.daemon(home, { idleSeconds: 1 });
     await gone(pid);
     expect(await sockets(home)).toEqual([]);
   });

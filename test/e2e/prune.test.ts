@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JobInfo } from "../../daemon/protocol.ts";
 import { missing, root, Workbench } from "./workbench.ts";
 import { Onlooker, openForm, start } from "./person.ts";
+import { editorKept } from "./browserStorage.ts";
 import { endWith } from "./endings.ts";
 
 const why = missing();
@@ -39,7 +40,7 @@ describe.skipIf(why !== null)("in the workbench", () => {
     await broken("model.safetensors", "this is no header");
     daemon = new Onlooker(workbench);
     await workbench.open();
-  }, 120_000);
+  });
 
   endWith(() => workbench);
   afterAll(() => {
@@ -58,7 +59,7 @@ describe.skipIf(why !== null)("in the workbench", () => {
     );
     const others = await workbench.menuOf(workbench.item("notes.txt"));
     expect(others.filter((entry) => /Denoise|Inspect|Perplexity/.test(entry))).toEqual([]);
-  }, 60_000);
+  });
 
   test("a broken checkpoint: the form says what is wrong, and does not start", async () => {
     const form = await openForm(workbench, "broken");
@@ -68,19 +69,19 @@ describe.skipIf(why !== null)("in the workbench", () => {
       .last()
       .waitFor();
     const refused = form.locator(".form-refused");
-    await refused.waitFor({ timeout: 30_000 });
+    await refused.waitFor();
     expect(await refused.innerText()).toMatch(/broken/);
     expect(await form.getByRole("button", { name: "Start Pruning" }).isDisabled()).toBe(true);
     await workbench.closeEditors();
-  }, 60_000);
+  });
 
   test("right-click, choose, start; the run goes on over a reload of the window, to its end", async () => {
     const form = await openForm(workbench, "sample");
-    await start(form, 100);
+    // Not over before the window has kept its page.
+    await start(form, 200);
     const started = await job(({ state }) => state === "running");
     await workbench.frameWith(".panel-header");
-    // A browser keeps what is open every few seconds only.
-    await workbench.page.waitForTimeout(6000);
+    await editorKept(workbench.page, "denoise-rotator.run");
     await workbench.reload();
     await showRuns();
     // The page of the run comes back with the window.
@@ -110,19 +111,23 @@ describe.skipIf(why !== null)("in the workbench", () => {
           return new Set(new Uint32Array(data.buffer)).size;
         }),
       );
-    await expect.poll(colours, { timeout: 30_000 }).toHaveLength(3);
+    await expect.poll(colours).toHaveLength(3);
     await expect.poll(async () => Math.min(...(await colours()).slice(0, 2))).toBeGreaterThan(20);
 
     const plots = page.locator(".dr-plots");
     await plots.focus();
     const readout = page.locator(".panel-readout");
     for (let n = 0; n < 12; n++) await plots.press("+");
+    const place = async () => /row (\d+), column (\d+)/.exec(await readout.innerText()) ?? [];
     const kept = new Map<string, number>();
     for (let n = 0; n < 24; n++) {
+      const [before = ""] = await place();
       await plots.press("Shift+ArrowRight");
+      // It is told with the next frame.
+      await expect.poll(async () => (await place())[0] ?? before).not.toBe(before);
       await readout.getByText(/^(kept|pruned), weight/).waitFor();
+      const [, row = "", column = ""] = await place();
       const text = await readout.innerText();
-      const [, row = "", column = ""] = /row (\d+), column (\d+)/.exec(text) ?? [];
       const group = `${row}/${Math.floor(Number(column) / 4)}`;
       const state = text.includes("kept") ? "k" : "p";
       kept.set(`${group}/${column}/${state}`, Number(column));
@@ -137,16 +142,17 @@ describe.skipIf(why !== null)("in the workbench", () => {
     expect(whole.length).toBeGreaterThanOrEqual(4);
     for (const states of whole) expect(states.toSorted()).toEqual(["k", "k", "p", "p"]);
     await workbench.closeEditors();
-  }, 120_000);
+  });
 
   test("a run is cancelled, and resumed to its end", async () => {
     const form = await openForm(workbench, "sample");
     await form.getByRole("radio", { name: /^Wanda/ }).check();
-    await start(form, 40);
+    // Not over before the palette has found the command.
+    await start(form, 100);
     const wanda = ({ title }: JobInfo) => title.includes("wanda");
     await job((one) => wanda(one) && (one.progress?.layer ?? -1) >= 1);
     await workbench.command("DenoiseRotator: Cancel Run");
-    const cancelled = await job((one) => wanda(one) && one.state === "cancelled", 10);
+    const cancelled = await job((one) => wanda(one) && one.state === "cancelled");
     expect(cancelled.resumable).toBe(true);
     await showRuns();
     await workbench.item(/sample · wanda 2:4, Cancelled/).waitFor();

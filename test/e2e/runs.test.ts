@@ -48,12 +48,12 @@ describe.skipIf(why !== null)("coming back to runs", () => {
   }, 60_000);
 
   test("pruned again into the folder of a cancelled run: Continue It goes on with its layers", async () => {
-    await start(await openForm(workbench, "sample"), 40);
+    await start(await openForm(workbench, "sample"), 100);
     const { id } = await daemon.job(begun);
     await workbench.command("DenoiseRotator: Cancel Run");
-    const cancelled = await daemon.job((one) => one.id === id && one.state === "cancelled", 10);
+    const cancelled = await daemon.job((one) => one.id === id && one.state === "cancelled");
     await workbench.closeEditors();
-    await start(await openForm(workbench, "sample"), 40);
+    await start(await openForm(workbench, "sample"), 100);
     const dialog = workbench.page.getByRole("dialog");
     await dialog.getByText("An unfinished run for this output folder is there").waitFor();
     await dialog.getByRole("button", { name: "Continue It" }).click();

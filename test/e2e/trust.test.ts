@@ -17,7 +17,7 @@ describe.skipIf(why !== null)("not trusted", () => {
     });
     await workbench.put("sample", join(root, "media", "sample"));
     await workbench.open();
-  }, 120_000);
+  });
 
   endWith(() => workbench);
 
@@ -25,7 +25,7 @@ describe.skipIf(why !== null)("not trusted", () => {
     await workbench.page.getByText("Restricted Mode").first().waitFor();
     await workbench.chooseInMenu(workbench.item("sample"), "Inspect Layers");
     await workbench.frameWith(".tree [role=treeitem]");
-  }, 90_000);
+  });
 
   test.each(["Prune with DenoiseRotator", "Evaluate Perplexity"])(
     "%s is greyed out",

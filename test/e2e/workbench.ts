@@ -44,6 +44,9 @@ export interface WorkbenchOptions {
   readonly executable?: string;
 }
 
+/** How long anything on the screen may take, on a slow machine that is busy with another test. */
+const PATIENCE_MS = 60_000;
+
 /** Room for a sidebar and a page with three pictures. */
 const SIZE = { width: 1400, height: 900 };
 
@@ -87,7 +90,8 @@ export class Workbench {
   /** Opens the workspace in a window, or in the same one again. */
   async open(): Promise<Page> {
     this.#page = await this.#edition.open();
-    await this.#page.locator(".monaco-workbench").waitFor({ timeout: 60_000 });
+    this.#page.setDefaultTimeout(PATIENCE_MS);
+    await this.#page.locator(".monaco-workbench").waitFor();
     return this.#page;
   }
 
@@ -105,7 +109,7 @@ export class Workbench {
       await this.command("Developer: Reload Window");
       await left;
     }
-    await page.locator(".monaco-workbench").waitFor({ timeout: 60_000 });
+    await page.locator(".monaco-workbench").waitFor();
   }
 
   item(name: string | RegExp): Locator {
@@ -161,7 +165,7 @@ export class Workbench {
     for (let tries = 0; tries < 40; tries++) {
       await of.click({ button: "right" });
       const there = await wanted
-        .waitFor({ timeout: 500 })
+        .waitFor({ timeout: 500 + 100 * tries })
         .then(() => true)
         .catch(() => false);
       // The tree may have moved under the pointer: the menu is that of the row it has marked.
@@ -176,12 +180,13 @@ export class Workbench {
   async command(title: string): Promise<void> {
     const row = this.page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first();
     for (let tries = 0; tries < 30; tries++) {
+      const timeout = 1500 + 250 * tries;
       await this.page.keyboard.press("F1");
       // Whatever takes the focus closes the palette.
       const chosen = await this.page
         .locator(".quick-input-widget input[type=text]")
-        .fill(`>${title}`, { timeout: 1500 })
-        .then(() => row.click({ timeout: 1500 }))
+        .fill(`>${title}`, { timeout })
+        .then(() => row.click({ timeout }))
         .then(() => true)
         .catch(() => false);
       if (chosen) return;
@@ -191,7 +196,11 @@ export class Workbench {
   }
 
   /** The document of the webview that shows what `selector` finds. */
-  async frameWith(selector: string, timeout = 30_000, lookEveryMs = 200): Promise<FrameLocator> {
+  async frameWith(
+    selector: string,
+    timeout = PATIENCE_MS,
+    lookEveryMs = 200,
+  ): Promise<FrameLocator> {
     const until = Date.now() + timeout;
     for (;;) {
       const count = await this.page.locator("iframe.webview.ready").count();
@@ -212,7 +221,7 @@ export class Workbench {
   }
 
   /** In the notification centre: the driver's flag keeps VS Code from showing toasts. */
-  async notification(text: string | RegExp, timeout = 30_000): Promise<Locator> {
+  async notification(text: string | RegExp, timeout = PATIENCE_MS): Promise<Locator> {
     const found = this.page.locator(".notification-list-item", { hasText: text }).first();
     const until = Date.now() + timeout;
     // The centre does not stay open while it is empty.

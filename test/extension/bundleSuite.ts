@@ -3,9 +3,12 @@ import { build } from "esbuild";
 import { join } from "node:path";
 import { root } from "../daemon/bundle.ts";
 
-/** @returns path of the module whose `run` VS Code calls */
-export async function bundleSuite(): Promise<string> {
-  const outfile = join(root, "out", "test", "extension", "index.cjs");
+/**
+ * @param name of the suite's own folder: two may be bundled at a time
+ * @returns path of the module whose `run` VS Code calls
+ */
+export async function bundleSuite(name: string): Promise<string> {
+  const outfile = join(root, "out", "test", `extension-${name}`, "index.cjs");
   await build({
     bundle: true,
     absWorkingDir: root,

@@ -30,10 +30,10 @@ test("keep their code on the way to a page, and are no defect", async () => {
     complain: (text) => complaints.push(text),
   });
   session.receive({ type: "request", id: 1, method: "inspect", params: {} });
-  await vi.waitFor(() => {
-    expect(posted).toEqual([
+  await expect
+    .poll(() => posted)
+    .toEqual([
       { type: "failure", id: 1, code: "checkpoint/header-size", message: "It is damaged." },
     ]);
-  });
   expect(complaints).toEqual([]);
 });

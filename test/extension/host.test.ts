@@ -15,7 +15,7 @@ afterAll(async () => {
 test.skipIf(why !== null)(
   "the suite passes in the extension host",
   async () => {
-    const suite = await bundleSuite();
+    const suite = await bundleSuite("host");
     workbench = await Workbench.start({ installed: false });
     await writeMaterial(workbench.workspace);
     const { code, output } = await workbench.runInHost(root, suite);

@@ -82,9 +82,7 @@ describe("an unfinished run of the same output", () => {
     shown.answer = "Continue It";
     const { start, tell, asked, opened } = scene();
     const started = start();
-    await vi.waitFor(() => {
-      expect(asked).toEqual([source, { ...source, resume: true }]);
-    });
+    await expect.poll(() => asked).toEqual([source, { ...source, resume: true }]);
     tell();
     expect([await started, opened]).toEqual([true, ["1"]]);
   });
@@ -100,9 +98,7 @@ test("a connection that drops before the run is known does not keep the form wai
   shown.answer = "Continue It";
   const { start, drop, asked, opened } = scene();
   const started = start();
-  await vi.waitFor(() => {
-    expect(asked).toHaveLength(2);
-  });
+  await expect.poll(() => asked).toHaveLength(2);
   drop();
   expect([await started, opened]).toEqual([true, ["1"]]);
 });

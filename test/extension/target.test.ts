@@ -18,7 +18,7 @@ interface Editor {
   warnings: string[];
   keys: unknown[];
   find: Find;
-  events: Record<string, (event?: unknown) => void>;
+  events: Record<string, (event?: unknown) => unknown>;
 }
 const editor = vi.hoisted((): Editor => ({
   uri: undefined,
@@ -83,6 +83,8 @@ beforeAll(async () => {
     ["loose", "x.safetensors"],
     ["sharded", "model.safetensors.index.json"],
     ["sharded", "model-00001.safetensors"],
+    ["", "notes.txt"],
+    [".denoise-rotator", "run.json"],
   ] as const;
   for (const [folder, name] of files) {
     await mkdir(at(folder), { recursive: true });
@@ -121,6 +123,7 @@ test("the file that stands for a folder, whatever its weights are called", async
 
 describe("the folders of the menus", () => {
   const runs = new vscode.EventEmitter<JobInfo | null>();
+  const copied = new vscode.EventEmitter<void>();
   let searches = 0;
   const finding = (find: Find) => {
     searches = 0;
@@ -132,14 +135,12 @@ describe("the folders of the menus", () => {
   const model = () => Promise.resolve([Uri.file(at("model", "part.safetensors"))]);
   let parts: Disposable[] = [];
   const start = () => {
-    parts = watchCheckpointFolders({ onChange: runs.event });
+    parts = watchCheckpointFolders({ onChange: runs.event }, copied.event);
   };
   const keys = async (expected: unknown) => {
     await vi.advanceTimersByTimeAsync(1000);
     vi.useRealTimers();
-    await vi.waitFor(() => {
-      expect(editor.keys.at(-1)).toEqual(expected);
-    });
+    await expect.poll(() => editor.keys.at(-1)).toEqual(expected);
     vi.useFakeTimers();
   };
 
@@ -170,7 +171,9 @@ describe("the folders of the menus", () => {
     finding(model);
     start();
     await keys([at("model")]);
-    editor.events.create?.(Uri.file(at(".denoise-rotator", "out", "layer-00000.safetensors")));
+    const own = Uri.file(at(".denoise-rotator", "out", "layer-00000.safetensors"));
+    editor.events.create?.(own);
+    editor.events.delete?.(own);
     await vi.advanceTimersByTimeAsync(1000);
     expect(searches).toBe(1);
     editor.events.create?.(Uri.file(at("loose", "config.json")));
@@ -178,6 +181,28 @@ describe("the folders of the menus", () => {
     runs.fire({ state: "done" } as JobInfo);
     await vi.advanceTimersByTimeAsync(1000);
     expect(searches).toBe(3);
+  });
+
+  test("are looked for again when a folder comes whole, or goes, and when we have copied one", async () => {
+    finding(model);
+    start();
+    await keys([at("model")]);
+    const after = async (event: () => unknown) => {
+      await event();
+      await vi.advanceTimersByTimeAsync(1000);
+      return searches;
+    };
+    expect(await after(() => editor.events.create?.(Uri.file(at("sharded"))))).toBe(2);
+    expect(await after(() => editor.events.create?.(Uri.file(at("notes.txt"))))).toBe(2);
+    expect(await after(() => editor.events.create?.(Uri.file(at(".denoise-rotator"))))).toBe(2);
+    expect(await after(() => editor.events.delete?.(Uri.file(at("mod"))))).toBe(2);
+    expect(await after(() => editor.events.delete?.(Uri.file(at("model"))))).toBe(3);
+    expect(await after(() => editor.events.delete?.(Uri.file(root)))).toBe(4);
+    expect(
+      await after(() => {
+        copied.fire();
+      }),
+    ).toBe(5);
   });
 
   test("a look that ends after a newer one changes nothing", async () => {

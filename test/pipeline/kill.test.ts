@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 /**
- * Runs the command line and kills it once `patience` pieces of output have come, or lets it end.
+ * Runs the command line and kills it once `patience` lines of output have come, or lets it end.
  * @returns exit code; null if it was killed
  */
 function prune(out: string, more: readonly string[], patience = Infinity): Promise<number | null> {
@@ -30,8 +30,8 @@ function prune(out: string, more: readonly string[], patience = Infinity): Promi
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   let seen = 0;
-  const count = () => {
-    seen += 1;
+  const count = (some: Buffer) => {
+    seen += some.toString().split("\n").length - 1;
     if (seen >= patience) child.kill("SIGKILL");
   };
   child.stdout.on("data", count);

@@ -123,9 +123,19 @@ export async function openPanel(browser: Browser, options: PanelOptions): Promis
         }
       }).observe(document, { childList: true, subtree: true });
       let state: unknown = kept === undefined ? undefined : JSON.parse(kept);
+      const openRequests = new Set<unknown>();
+      window.addEventListener(
+        "message",
+        ({ data }: MessageEvent<{ type: string; id?: number }>) => {
+          if (data.type === "answer" || data.type === "failure") openRequests.delete(data.id);
+        },
+      );
       Object.assign(window, {
+        openRequests,
         acquireVsCodeApi: () => ({
-          postMessage: (message: unknown) => {
+          postMessage: (message: { type: string; id?: number }) => {
+            if (message.type === "request") openRequests.add(message.id);
+            if (message.type === "cancel") openRequests.delete(message.id);
             const { toHost } = window as unknown as { toHost: (text: string) => void };
             toHost(JSON.stringify(message));
           },
@@ -155,4 +165,24 @@ export async function openPanel(browser: Browser, options: PanelOptions): Promis
       await context.close();
     },
   };
+}
+
+/** Until all that was asked for is answered, and nothing has come and been drawn for a moment. */
+export async function quiet(page: Page): Promise<void> {
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const { openRequests } = window as unknown as { openRequests: Set<unknown> };
+        let timer = 0;
+        const rest = (): void => {
+          clearTimeout(timer);
+          timer = window.setTimeout(() => {
+            if (openRequests.size === 0) resolve();
+            else rest();
+          }, 250);
+        };
+        window.addEventListener("message", rest);
+        rest();
+      }),
+  );
 }
