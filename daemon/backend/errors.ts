@@ -169,7 +169,7 @@ export function gpuTooOld(ordinal: number, gpus: readonly string[]): DenoiseErro
   );
 }
 
-/** Not every kind of TensorFlow.js tensor lies on a GPU. */
+/** An environment variable names a precision that there is not. */
 export function unknownPrecision(variable: string, asked: string): DenoiseError {
   return usage(
     "unknown-precision",
@@ -177,6 +177,7 @@ export function unknownPrecision(variable: string, asked: string): DenoiseError 
   );
 }
 
+/** Not every kind of TensorFlow.js tensor lies on a GPU. */
 export function unsupportedType(device: string, dtype: string): DenoiseError {
   return failed(
     "unsupported-type",

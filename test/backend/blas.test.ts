@@ -60,6 +60,12 @@ describe("where a BLAS may lie", () => {
     expect(found).toContain(wheel);
   });
 
+  test("nothing from the folder in which the process runs", () => {
+    const env = { LD_LIBRARY_PATH: ".:here:", CONDA_PREFIX: "here", MKLROOT: "here" };
+    const files = ["./libopenblas.so", "here/libopenblas.so", "here/lib/libmkl_rt.so"];
+    expect(blasCandidates(machine("linux", files, env))).toEqual(["libopenblas.so.0"]);
+  });
+
   test("Accelerate first on a Mac", () => {
     expect(blasCandidates(machine("darwin", []))[0]).toMatch(/Accelerate$/);
   });

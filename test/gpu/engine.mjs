@@ -1,6 +1,7 @@
 /**
  * The product itself on the card: the bundled sample pruned with `--device cuda` and with `--device wasm`, the same
  * options; the perplexities side by side. Learning is chaotic, so that they differ by about what two learning rates do.
+ * A run's result is written when it ends, whatever becomes of the others.
  *
  *     node engine.mjs <node> <cli.js> <checkpoint> <work folder> <result.json>
  */
@@ -62,7 +63,13 @@ function prune(device, [method, sparsity, objective]) {
   });
 }
 
-const rows = await Promise.all(RUNS.flatMap((run) => [prune("cuda", run), prune("wasm", run)]));
-writeFileSync(result, `${JSON.stringify(rows, null, 2)}\n`);
+const both = RUNS.flatMap((run) => ["cuda", "wasm"].map((device) => ({ device, run })));
+const rows = [];
+await Promise.all(
+  both.map(async ({ device, run }, i) => {
+    rows[i] = await prune(device, run);
+    writeFileSync(result, `${JSON.stringify(rows.filter(Boolean), null, 2)}\n`);
+  }),
+);
 console.log(JSON.stringify(rows));
 process.exit(rows.some(({ failed }) => failed) ? 1 : 0);

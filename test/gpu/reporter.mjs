@@ -1,12 +1,29 @@
-/** Node's test events as lines for people on stdout, and their count as JSON in the file that RESULTS_JSON names. */
+/**
+ * Node's test events as lines for people on stdout, and their count as JSON in the file that RESULTS_JSON names; of a run
+ * that is told to stop, what it has until then.
+ */
 import { appendFileSync } from "node:fs";
 
 /** As many are told in full; the count is of all. */
 const MOST_FAILURES = 30;
 
+const file = process.argv[1]?.split("/").at(-1);
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+
+function write(more = {}) {
+  if (!process.env.RESULTS_JSON) return;
+  const seconds = Math.round(process.uptime() * 10) / 10;
+  const line = { file, ...counts, ...more, seconds, failures };
+  appendFileSync(process.env.RESULTS_JSON, `${JSON.stringify(line)}\n`);
+}
+
+process.once("SIGTERM", () => {
+  write({ stopped: true });
+  process.exit(143);
+});
+
 export default async function* reporter(events) {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  const failures = [];
   for await (const { type, data } of events) {
     if (type !== "test:pass" && type !== "test:fail") continue;
     const suite = data.details?.type === "suite";
@@ -31,9 +48,6 @@ export default async function* reporter(events) {
       yield `✗ ${data.name}\n  ${String(error?.stack ?? error).slice(0, 1200)}\n`;
     }
   }
-  const file = process.argv[1]?.split("/").at(-1);
-  const line = { file, ...counts, seconds: Math.round(process.uptime() * 10) / 10, failures };
-  if (process.env.RESULTS_JSON)
-    appendFileSync(process.env.RESULTS_JSON, `${JSON.stringify(line)}\n`);
+  write();
   yield `${file}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`;
 }

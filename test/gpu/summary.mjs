@@ -16,24 +16,23 @@ const textsOf = (name) =>
     .map((folder) => path.join(folder, name))
     .filter((file) => existsSync(file))
     .map((file) => readFileSync(file, "utf8"));
+/** None or one: a part may have been stopped while it wrote. */
+function parsed(text) {
+  try {
+    return [JSON.parse(text)];
+  } catch {
+    return [];
+  }
+}
 const linesOf = (name) =>
   textsOf(name).flatMap((text) =>
     text
       .split("\n")
       .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line)),
+      .flatMap(parsed),
   );
-/** The last there is; null where none is whole. */
-function jsonOf(name) {
-  for (const text of textsOf(name).reverse()) {
-    try {
-      return JSON.parse(text);
-    } catch {
-      // A part that was stopped while it wrote.
-    }
-  }
-  return null;
-}
+/** The last that is whole. */
+const jsonOf = (name) => textsOf(name).flatMap(parsed).at(-1) ?? null;
 /** The last of each name. */
 const latest = (all, nameOf) => [...new Map(all.map((one) => [nameOf(one), one])).values()];
 

@@ -47,8 +47,7 @@ export interface DeviceMemory {
  * How a product is computed on float32 operands: `tf32` (tensor cores, 10 bits of mantissa in the operands, float32
  * sums), `bf16` (operands rounded to bfloat16, float32 sums) or `f32` (no tensor cores).
  */
-export const PRECISIONS = ["tf32", "bf16", "f32"] as const;
-export type Precision = (typeof PRECISIONS)[number];
+export type Precision = "tf32" | "bf16" | "f32";
 
 /**
  * `C ← alpha · op(A) op(B) + beta · C`, row-major float32: op(A) `[m, k]`, op(B) `[k, n]`, C `[m, n]`, for `batch`

@@ -2,7 +2,7 @@
  * Where a BLAS may lie on this machine: the system's own, a vendor's, and the one inside every NumPy or SciPy
  * wheel (OpenBLAS with its symbols renamed). Only names and folders here; nothing is loaded.
  */
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { pythonSites, THIS_MACHINE, type Machine } from "../machine.ts";
 
 /** File names of libraries that carry `cblas_sgemm` at full speed, best first. Reference BLAS is not among them. */
@@ -58,15 +58,16 @@ const WHEEL_FOLDERS = [
   ["scipy", ".dylibs"],
 ] as const;
 
+/** Only whole paths: a relative one is where the process happens to run, whose files are not to be trusted. */
 function systemFolders({ platform, env }: Machine): string[] {
   const listed = (value: string | undefined): string[] =>
-    (value ?? "").split(delimiter).filter((folder) => folder !== "");
-  const prefixes = [env.CONDA_PREFIX, env.VIRTUAL_ENV].filter((prefix) => prefix !== undefined);
-  const own = prefixes.flatMap((prefix) => [join(prefix, "lib"), join(prefix, "Library", "bin")]);
-  const mkl =
-    env.MKLROOT === undefined
-      ? []
-      : [join(env.MKLROOT, "lib"), join(env.MKLROOT, "lib", "intel64")];
+    (value ?? "").split(delimiter).filter(isAbsolute);
+  const given = (root: string | undefined, ...folders: readonly string[]): string[] =>
+    root === undefined || !isAbsolute(root) ? [] : folders.map((folder) => join(root, folder));
+  const own = [env.CONDA_PREFIX, env.VIRTUAL_ENV].flatMap((root) =>
+    given(root, "lib", "Library/bin"),
+  );
+  const mkl = given(env.MKLROOT, "lib", "lib/intel64");
   if (platform === "win32") return [...own, ...mkl, ...listed(env.PATH)];
   if (platform === "darwin") {
     return [...own, "/opt/homebrew/opt/openblas/lib", "/usr/local/opt/openblas/lib"];

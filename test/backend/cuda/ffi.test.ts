@@ -152,12 +152,13 @@ describe("cuBLAS and NVRTC", () => {
   test.each([
     ["sm_90", "sm_90", "machine code"],
     ["sm_86", "sm_86", "machine code"],
-    ["sm_120", "compute_90", "PTX"],
-    ["sm_89", "compute_86", "PTX"],
+    ["sm_120", "compute_100", "PTX"],
+    ["sm_103", "compute_100", "PTX"],
+    ["sm_89", "compute_80", "PTX"],
     // Nothing that it makes runs there: its own words tell.
     ["sm_75", "sm_75", "machine code"],
-  ])("for %s a compiler of 2022 is asked for %s and gives %s", (architecture, asked, kind) => {
-    const known = [80, 86, 90];
+  ])("for %s a compiler of 2025 is asked for %s and gives %s", (architecture, asked, kind) => {
+    const known = [80, 86, 87, 90, 100, 101];
     const codes: Readonly<Record<string, string>> = { CUBIN: "machine code", PTX: "PTX" };
     const gives = (code: string): FakeLibrary => ({
       [`nvrtcGet${code}Size`]: (_, out) => give(out, codes[code]?.length ?? 0),

@@ -634,7 +634,8 @@ function roundingTests(precision: "tf32" | "bf16"): void {
     const errors = values.map(
       (value, k) => (value - (wanted[k] ?? NaN)) / (scale(Math.floor(k / n)) * scale(k % n)),
     );
-    expect(largest(errors)).toBeLessThan(1e-3);
+    // A factor cut to 10 bits, as some cards do instead of rounding, errs by less than 2⁻¹⁰.
+    expect(largest(errors)).toBeLessThan(2 ** -9);
     const mean = values.filter((_, k) => k % (n + 1) === 0).reduce((a, b) => a + b, 0) / n;
     const factor = await nativeInverseFactor(h, new Float32Array(n).fill(1e-4 * mean));
     expect(factor).toBeDefined();

@@ -18,44 +18,44 @@ const RUNS: Readonly<
   tiny: { samples: 4, seqLen: 64, steps: 3, layers: 2, of: 32 },
 };
 
-export async function layerRows(name: ShapeName, folder: string): Promise<Row[]> {
+/** @param signal ends the run; of the layers that were finished until then there are rows nevertheless */
+export async function* layerRows(
+  name: ShapeName,
+  folder: string,
+  signal: AbortSignal,
+): AsyncGenerator<Row> {
   const { samples, seqLen, steps, layers, of } = RUNS[name];
   await mkdir(folder, { recursive: true });
   const checkpoint = await writeRandomModel(folder, SHAPES[name], layers, seqLen);
   const text = await writeTinyText(join(folder, "text.txt"), 3 * samples * seqLen);
   const backend = await openBackend("cuda");
   const watch = stopwatch();
-  await pruneOn(
-    backend,
-    { checkpoint, out: join(folder, "out"), calibration: [text], samples, seqLen, steps },
-    watch.listener,
-    new AbortController().signal,
-  );
+  const job = { checkpoint, out: join(folder, "out"), calibration: [text], samples, seqLen, steps };
+  try {
+    await pruneOn(backend, job, watch.listener, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
   const peak = peakGpuBytes();
   await backend.dispose();
-  const byLayer = watch.finish();
+  const { seconds: byLayer, last } = watch.finish();
 
-  const rows = [...byLayer]
-    .filter(([layer]) => layer !== null)
-    .map(([layer, stages]) => {
-      const total = [...stages.values()].reduce((a, b) => a + b, 0);
-      return {
-        layer: layer ?? 0,
-        ...Object.fromEntries([...stages].map(([stage, s]) => [`${stage} s`, round(s)])),
-        "layer s": round(total),
-        [`${of} layers min`]: round((total * of) / 60),
-        "peak GPU GB": round(peak / 1e9),
-      };
-    });
-  const outside = byLayer.get(null) ?? new Map<Stage, number>();
-  return [
-    ...rows,
-    {
-      layer: -1,
-      ...Object.fromEntries([...outside].map(([stage, s]) => [`${stage} s`, round(s)])),
-    },
-  ];
+  for (const [layer, stages] of byLayer) {
+    if (layer === null || (signal.aborted && layer === last)) continue;
+    const total = [...stages.values()].reduce((a, b) => a + b, 0);
+    yield {
+      layer,
+      ...inSeconds(stages),
+      "layer s": round(total),
+      [`${of} layers min`]: round((total * of) / 60),
+      "peak GPU GB": round(peak / 1e9),
+    };
+  }
+  yield { layer: -1, ...inSeconds(byLayer.get(null) ?? new Map<Stage, number>()) };
 }
+
+const inSeconds = (stages: ReadonlyMap<Stage, number>): Row =>
+  Object.fromEntries([...stages].map(([stage, s]) => [`${stage} s`, round(s)]));
 
 /** Seconds by layer (null: outside of the layers) and stage, from the run's own events. */
 function stopwatch() {
@@ -76,9 +76,10 @@ function stopwatch() {
       close();
       current = { stage, layer, since: performance.now() };
     },
+    /** `last`: the layer that was at work in the end. */
     finish() {
       close();
-      return seconds;
+      return { seconds, last: current?.layer ?? null };
     },
   };
 }

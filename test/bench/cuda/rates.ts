@@ -23,15 +23,13 @@ export async function productRate(n: number): Promise<number> {
   return (PRODUCTS * 2 * n ** 3) / seconds;
 }
 
-export async function rateRows(n: number): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function* rateRows(n: number): AsyncGenerator<Row> {
   for (const precision of PRECISIONS) {
     const backend = await openBackend("cuda", { precision });
     const rate = await productRate(n);
-    rows.push({ precision, n, "TFLOP/s": round(rate / 1e12) });
+    yield { precision, n, "TFLOP/s": round(rate / 1e12) };
     await backend.dispose();
   }
-  return rows;
 }
 
 /** `[m, k] · [k, n]` of the forward product and of the gradient, at the widest matrix of a layer. */
@@ -42,8 +40,7 @@ const LAYOUT_SHAPES = (d: number, ffn: number) =>
   ] as const;
 
 /** The rate by which operand lies transposed in memory: tensor cores do not like all of them alike. */
-export async function layoutRows(d: number, ffn: number): Promise<Row[]> {
-  const rows: Row[] = [];
+export async function* layoutRows(d: number, ffn: number): AsyncGenerator<Row> {
   for (const precision of PRECISIONS) {
     const opened = await openBackend("cuda", { precision });
     const backend = tf.backend() as CudaBackend;
@@ -65,10 +62,9 @@ export async function layoutRows(d: number, ffn: number): Promise<Row[]> {
           row[layout] = round((PRODUCTS * 2 * m * n * k) / seconds / 1e12);
         }
       }
-      rows.push(row);
+      yield row;
       tf.dispose([a, b, c]);
     }
     await opened.dispose();
   }
-  return rows;
 }

@@ -70,7 +70,7 @@ async function settled(t: tf.Tensor): Promise<void> {
   one.dispose();
 }
 
-export async function stepRows(name: ShapeName): Promise<Row[]> {
+export async function* stepRows(name: ShapeName): AsyncGenerator<Row> {
   const shape = SHAPES[name];
   const flops = stepFlops(shape, METHOD);
   const search = ROLES.reduce((sum, role) => {
@@ -78,7 +78,6 @@ export async function stepRows(name: ShapeName): Promise<Row[]> {
     return sum + 4 * shape.d * out * columns;
   }, 0);
   const rates = { tf32: NaN, bf16: NaN };
-  const rows: Row[] = [];
   for (const precision of ["bf16", "tf32"] as const) {
     const backend = await openBackend("cuda", { precision });
     rates[precision] = await productRate(Math.min(8192, 2 * shape.d));
@@ -98,7 +97,7 @@ export async function stepRows(name: ShapeName): Promise<Row[]> {
       tf.dispose([learned.rotation.r1, learned.rotation.r2]);
       const seconds =
         ((at.at(-1) ?? NaN) - (at[WARM_UP - 1] ?? NaN)) / 1000 / (at.length - WARM_UP);
-      rows.push({
+      yield {
         precision,
         objective,
         "step ms": round(seconds * 1000),
@@ -110,19 +109,17 @@ export async function stepRows(name: ShapeName): Promise<Row[]> {
         "share of product rate": round(floor / seconds, 2),
         "inverses of the metric s": round(metricSeconds),
         "peak GPU GB": round(peakGpuBytes() / 1e9),
-      });
+      };
     }
     dispose();
     await backend.dispose();
   }
-  return rows;
 }
 
 /** Where a step's time goes: milliseconds on the device by kernel and result, one step of each objective. */
-export async function profileRows(name: ShapeName): Promise<Row[]> {
+export async function* profileRows(name: ShapeName): AsyncGenerator<Row> {
   const backend = await openBackend("cuda");
   const { problem, start, dispose } = await randomProblem(SHAPES[name]);
-  const rows: Row[] = [];
   for (const objective of OBJECTIVES) {
     const learn = async (steps: number): Promise<void> => {
       const phases = DEFAULT_PHASES[objective];
@@ -142,14 +139,13 @@ export async function profileRows(name: ShapeName): Promise<Row[]> {
     }
     const sorted = [...spent].sort(([, a], [, b]) => b.ms - a.ms);
     const total = sorted.reduce((sum, [, { ms }]) => sum + ms, 0);
-    rows.push({ objective, kernel: "all", ms: round(total), calls: kernels.length });
+    yield { objective, kernel: "all", ms: round(total), calls: kernels.length };
     for (const [kernel, { ms, calls }] of sorted.slice(0, MOST_KERNELS)) {
-      rows.push({ objective, kernel, ms: round(ms), calls });
+      yield { objective, kernel, ms: round(ms), calls };
     }
   }
   dispose();
   await backend.dispose();
-  return rows;
 }
 
 export const peakGpuBytes = (): number =>

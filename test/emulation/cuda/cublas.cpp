@@ -1,4 +1,6 @@
-// libcublas.so.12: the products that the backend asks for. Operands are rounded as the tensor cores round them.
+// libcublas.so.12: the products that the backend asks for. Tensor cores see 10 bits of a TF32 operand's mantissa: some of
+// NVIDIA's kernels round it to those, some leave the others off. Here they are left off, which errs more, and always
+// towards zero.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -18,23 +20,20 @@ enum Status {
   NOT_SUPPORTED = 15,
 };
 enum Type { R_32F = 0, R_16BF = 14 };
-enum Compute { COMPUTE_32F = 68, COMPUTE_32F_PEDANTIC = 69, COMPUTE_32F_FAST_16BF = 75, COMPUTE_32F_FAST_TF32 = 77 };
-enum { MATH_TF32 = 3 };
+enum Compute { COMPUTE_32F = 68, COMPUTE_32F_PEDANTIC = 69, COMPUTE_32F_FAST_TF32 = 77 };
+constexpr int TF32_LEAVES_OFF = 13;
 constexpr int VERSION_MAJOR = 12, VERSION_MINOR = 9, VERSION_PATCH = 1;
 
 struct Handle {
   void* stream = nullptr;
-  int math = 0;
 };
 
 namespace {
 
-/// Round to nearest, ties to even, dropping `bits` of the mantissa.
-float rounded(float x, int bits) {
+float withoutLast(int bits, float x) {
   uint32_t word;
   std::memcpy(&word, &x, 4);
   if ((word & 0x7f800000u) == 0x7f800000u) return x;
-  word += (1u << (bits - 1)) - 1 + (word >> bits & 1);
   word &= ~0u << bits;
   std::memcpy(&x, &word, 4);
   return x;
@@ -63,58 +62,35 @@ std::vector<float> load(const Operand& operand, int64_t batch, int lost) {
         value = static_cast<const float*>(operand.at)[from];
       }
       out[static_cast<size_t>(i) + static_cast<size_t>(j) * static_cast<size_t>(operand.rows)] =
-          lost == 0 ? value : rounded(value, lost);
+          withoutLast(lost, value);
     }
   }
   return out;
 }
 
-int lostBits(const Handle& handle, int compute) {
-  if (compute == COMPUTE_32F_FAST_16BF) return 16;
-  if (compute == COMPUTE_32F_FAST_TF32) return 13;
-  return compute == COMPUTE_32F && handle.math == MATH_TF32 ? 13 : 0;
-}
-
 Status product(Handle* handle, bool transpose_a, bool transpose_b, int m, int n, int k, const float* alpha, Operand a,
-               Operand b, const float* beta, void* c, Type c_type, int ldc, int64_t stride_c, int batches, int compute) {
+               Operand b, const float* beta, float* c, Type c_type, int ldc, int64_t stride_c, int batches, int compute) {
   if (handle == nullptr) return NOT_INITIALIZED;
   if (m < 0 || n < 0 || k < 0 || batches < 0) return INVALID_VALUE;
   if (a.ld < std::max(1, a.rows) || b.ld < std::max(1, b.rows) || ldc < std::max(1, m)) return INVALID_VALUE;
-  const bool known = (a.type == R_32F || a.type == R_16BF) && b.type == a.type && (c_type == R_32F || c_type == R_16BF) &&
-                     (c_type == R_32F || a.type == R_16BF);
-  const bool computes = compute == COMPUTE_32F || compute == COMPUTE_32F_PEDANTIC || compute == COMPUTE_32F_FAST_16BF ||
-                        compute == COMPUTE_32F_FAST_TF32;
+  const bool known = (a.type == R_32F || a.type == R_16BF) && b.type == a.type && c_type == R_32F;
+  const bool computes = compute == COMPUTE_32F || compute == COMPUTE_32F_PEDANTIC || compute == COMPUTE_32F_FAST_TF32;
   if (!known || !computes) return NOT_SUPPORTED;
   if (m == 0 || n == 0 || batches == 0) return SUCCESS;
   const int64_t last = batches - 1;
-  if (k > 0 && (!onDevice(a.at, a.rows, a.cols + 0, a.ld, sizeOf(a.type)) || !onDevice(b.at, b.rows, b.cols, b.ld, sizeOf(b.type))))
+  if (k > 0 && (!onDevice(a.at, a.rows, a.cols, a.ld, sizeOf(a.type)) || !onDevice(b.at, b.rows, b.cols, b.ld, sizeOf(b.type))))
     return EXECUTION_FAILED;
-  auto* end = static_cast<char*>(c) + last * stride_c * static_cast<int64_t>(sizeOf(c_type));
+  const float* end = c + last * stride_c;
   if (!onDevice(c, m, n, ldc, sizeOf(c_type)) || !onDevice(end, m, n, ldc, sizeOf(c_type))) return EXECUTION_FAILED;
   if (emulation_idle() != 0) return SUCCESS;
-  const int lost = lostBits(*handle, compute);
+  const int lost = compute == COMPUTE_32F_FAST_TF32 ? TF32_LEAVES_OFF : 0;
   const bool queued = enqueue(handle->stream, "cublas product", [=, alpha = *alpha, beta = *beta] {
     std::vector<float> left, right;
     for (int64_t i = 0; i < batches; i++) {
       if (i == 0 || a.stride != 0) left = load(a, i, lost);
       if (i == 0 || b.stride != 0) right = load(b, i, lost);
       const int lda = std::max(1, a.rows), ldb = std::max(1, b.rows);
-      if (c_type == R_32F) {
-        gemm(transpose_a, transpose_b, m, n, k, alpha, left.data(), lda, right.data(), ldb, beta,
-             static_cast<float*>(c) + i * stride_c, ldc);
-        continue;
-      }
-      std::vector<float> wide = beta == 0 ? std::vector<float>(static_cast<size_t>(m) * static_cast<size_t>(n))
-                                          : load({c, c_type, m, n, ldc, stride_c}, i, 0);
-      gemm(transpose_a, transpose_b, m, n, k, alpha, left.data(), lda, right.data(), ldb, beta, wide.data(), m);
-      for (int col = 0; col < n; col++) {
-        for (int row = 0; row < m; row++) {
-          const float value = rounded(wide[static_cast<size_t>(row) + static_cast<size_t>(col) * static_cast<size_t>(m)], 16);
-          uint32_t word;
-          std::memcpy(&word, &value, 4);
-          static_cast<uint16_t*>(c)[i * stride_c + row + static_cast<int64_t>(col) * ldc] = static_cast<uint16_t>(word >> 16);
-        }
-      }
+      gemm(transpose_a, transpose_b, m, n, k, alpha, left.data(), lda, right.data(), ldb, beta, c + i * stride_c, ldc);
     }
   });
   return queued ? SUCCESS : EXECUTION_FAILED;
@@ -139,14 +115,6 @@ EXPORT Status cublasSetWorkspace_v2(Handle*, void* at, size_t bytes) {
   const auto address = reinterpret_cast<uint64_t>(at);
   return bytes == 0 || (address % 256 == 0 && emulation_contains(address, bytes) != 0) ? SUCCESS : INVALID_VALUE;
 }
-EXPORT Status cublasSetMathMode(Handle* handle, int mode) {
-  handle->math = mode & 0xf;
-  return SUCCESS;
-}
-EXPORT Status cublasGetVersion_v2(Handle*, int* version) {
-  *version = VERSION_MAJOR * 10000 + VERSION_MINOR * 100 + VERSION_PATCH;
-  return SUCCESS;
-}
 EXPORT Status cublasGetProperty(int property, int* value) {
   const int values[] = {VERSION_MAJOR, VERSION_MINOR, VERSION_PATCH};
   if (property < 0 || property > 2) return INVALID_VALUE;
@@ -164,14 +132,14 @@ EXPORT const char* cublasGetStatusString(int status) {
   }
 }
 EXPORT Status cublasGemmEx(Handle* handle, int op_a, int op_b, int m, int n, int k, const float* alpha, const void* a,
-                           Type a_type, int lda, const void* b, Type b_type, int ldb, const float* beta, void* c, Type c_type,
+                           Type a_type, int lda, const void* b, Type b_type, int ldb, const float* beta, float* c, Type c_type,
                            int ldc, int compute, int) {
   return product(handle, op_a != 0, op_b != 0, m, n, k, alpha, {a, a_type, op_a ? k : m, op_a ? m : k, lda, 0},
                  {b, b_type, op_b ? n : k, op_b ? k : n, ldb, 0}, beta, c, c_type, ldc, 0, 1, compute);
 }
 EXPORT Status cublasGemmStridedBatchedEx(Handle* handle, int op_a, int op_b, int m, int n, int k, const float* alpha,
                                          const void* a, Type a_type, int lda, long long stride_a, const void* b, Type b_type,
-                                         int ldb, long long stride_b, const float* beta, void* c, Type c_type, int ldc,
+                                         int ldb, long long stride_b, const float* beta, float* c, Type c_type, int ldc,
                                          long long stride_c, int batches, int compute, int) {
   return product(handle, op_a != 0, op_b != 0, m, n, k, alpha, {a, a_type, op_a ? k : m, op_a ? m : k, lda, stride_a},
                  {b, b_type, op_b ? n : k, op_b ? k : n, ldb, stride_b}, beta, c, c_type, ldc, stride_c, batches, compute);

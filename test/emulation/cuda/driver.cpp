@@ -40,8 +40,12 @@ enum Status {
 namespace {
 
 struct Stream;
+struct Context;
 
 struct Event {
+  /// Of the GPU it belongs to: only its streams record it.
+  const Context* context;
+  bool timed;
   Stream* stream = nullptr;
   /// Number of the last record asked for, and of the last that ran.
   uint64_t wanted = 0, done = 0;
@@ -381,31 +385,11 @@ EXPORT Status cuDeviceGetAttribute(int* value, int attribute, int device) {
   ENTER();
   if (device < 0 || device >= deviceCount()) return INVALID_DEVICE;
   switch (attribute) {
-    case 1: *value = 1024; break;               // threads of a block
-    case 2: case 3: *value = 1024; break;
-    case 4: *value = 64; break;
-    case 5: *value = 0x7fffffff; break;         // blocks of a grid
-    case 6: case 7: *value = 65535; break;
-    case 8: *value = 48 << 10; break;           // shared memory of a block
-    case 9: *value = 64 << 10; break;           // constant memory
-    case 10: *value = WARP; break;
-    case 12: *value = 65536; break;             // registers of a block
-    case 13: *value = 1000000; break;           // kHz
     case 16: *value = MULTIPROCESSORS; break;
-    case 18: case 19: *value = 0; break;        // integrated, can map host memory
-    case 20: *value = 0; break;                 // compute mode: default
-    case 33: case 34: case 50: *value = 0; break;
-    case 36: *value = 1000000; break;           // memory clock
-    case 37: *value = 64; break;                // bus width
-    case 38: *value = 4 << 20; break;           // L2
-    case 39: *value = 2048; break;              // threads of a multiprocessor
-    case 40: *value = 2; break;                 // copy engines
     case 75: *value = COMPUTE_MAJOR; break;
     case 76: *value = COMPUTE_MINOR; break;
-    case 81: *value = 228 << 10; break;         // shared memory of a multiprocessor
     case 97: *value = SHARED_OPT_IN; break;
-    case 106: *value = 32; break;               // blocks of a multiprocessor
-    case 115: *value = 1; break;                // memory pools
+    case 115: *value = 1; break;  // memory pools
     default: return INVALID_VALUE;
   }
   return SUCCESS;
@@ -457,11 +441,6 @@ EXPORT Status cuCtxSetCurrent(void* context) {
   current = static_cast<Context*>(context);
   return SUCCESS;
 }
-EXPORT Status cuCtxSynchronize() {
-  ENTER_CONTEXT();
-  drainAll();
-  return sticky;
-}
 
 // ── Streams and events ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -495,18 +474,11 @@ EXPORT Status cuStreamSynchronize(void* handle) {
   order.hostWaited(order.now(stream->id));
   return sticky;
 }
-EXPORT Status cuStreamQuery(void* handle) {
-  ENTER();
-  Stream* stream = known(handle);
-  if (stream == nullptr) return INVALID_HANDLE;
-  const bool pending = !stream->queue.empty();
-  drain(*stream);
-  return sticky != SUCCESS ? sticky : pending ? NOT_READY : SUCCESS;
-}
-EXPORT Status cuEventCreate(void** event, unsigned) {
+EXPORT Status cuEventCreate(void** event, unsigned flags) {
   ENTER_CONTEXT();
+  constexpr unsigned DISABLE_TIMING = 2;
   std::lock_guard<std::recursive_mutex> lock(state);
-  auto made = std::make_shared<Event>();
+  auto made = std::make_shared<Event>(Event{current, (flags & DISABLE_TIMING) == 0});
   *event = made.get();
   events[*event] = std::move(made);
   return SUCCESS;
@@ -518,11 +490,11 @@ EXPORT Status cuEventDestroy_v2(void* handle) {
 EXPORT Status cuEventRecord(void* handle, void* stream) {
   ENTER();
   const auto event = eventOf(handle);
-  if (event == nullptr) return INVALID_HANDLE;
+  Stream* on = known(stream);
+  if (event == nullptr || on == nullptr || (on != &legacy && on->context != event->context)) return INVALID_HANDLE;
   // A record that nothing waited for is replaced, as the driver does; here it runs first, which nobody can tell.
-  if (event->stream != nullptr && event->stream != known(stream)) awaitEvent(*event);
-  event->stream = known(stream);
-  if (event->stream == nullptr) return INVALID_HANDLE;
+  if (event->stream != nullptr && event->stream != on) awaitEvent(*event);
+  event->stream = on;
   const uint64_t number = ++event->wanted;
   const Status status = enqueue(stream, [event, number] {
     event->done = number;
@@ -563,7 +535,7 @@ EXPORT Status cuEventSynchronize(void* handle) {
 EXPORT Status cuEventElapsedTime(float* milliseconds, void* start, void* end) {
   ENTER();
   const auto a = eventOf(start), b = eventOf(end);
-  if (a == nullptr || b == nullptr || a->wanted == 0 || b->wanted == 0) return INVALID_HANDLE;
+  if (a == nullptr || b == nullptr || a->wanted == 0 || b->wanted == 0 || !a->timed || !b->timed) return INVALID_HANDLE;
   if (a->done < a->wanted || b->done < b->wanted) return NOT_READY;
   *milliseconds = std::chrono::duration<float, std::milli>(b->at - a->at).count();
   return SUCCESS;
@@ -643,12 +615,6 @@ Status enqueueMove(uint64_t target, uint64_t source, size_t bytes, void* stream)
     std::memmove(reinterpret_cast<void*>(target), reinterpret_cast<const void*>(source), bytes);
   });
 }
-Status enqueueFill(uint64_t target, size_t bytes, void* stream, std::function<void()> fill) {
-  if (!born(target, stream)) return premature("a fill");
-  return enqueue(stream, [=] {
-    if (writable(target, bytes)) fill();
-  });
-}
 bool leftOut(size_t bytes) { return idle() && bytes > IDLE_BYTES; }
 EXPORT Status cuMemcpyHtoDAsync_v2(uint64_t target, const void* source, size_t bytes, void* stream) {
   ENTER();
@@ -699,15 +665,9 @@ EXPORT Status cuMemsetD8Async(uint64_t target, unsigned char value, size_t count
   ENTER();
   if (count == 0 || leftOut(count)) return SUCCESS;
   if (!memory.contains(target, count)) return INVALID_VALUE;
-  return enqueueFill(target, count, stream, [=] { std::memset(reinterpret_cast<void*>(target), value, count); });
-}
-EXPORT Status cuMemsetD32Async(uint64_t target, unsigned value, size_t count, void* stream) {
-  ENTER();
-  if (count == 0 || leftOut(count)) return SUCCESS;
-  if (!memory.contains(target, 4 * count) || target % 4 != 0) return INVALID_VALUE;
-  return enqueueFill(target, 4 * count, stream, [=] {
-    auto* at = reinterpret_cast<unsigned*>(target);
-    for (size_t i = 0; i < count; i++) at[i] = value;
+  if (!born(target, stream)) return premature("a fill");
+  return enqueue(stream, [=] {
+    if (writable(target, count)) std::memset(reinterpret_cast<void*>(target), value, count);
   });
 }
 EXPORT Status cuMemGetInfo_v2(size_t* free, size_t* total) {
@@ -734,13 +694,6 @@ EXPORT Status cuMemPoolSetAccess(void* pool, const int* location, size_t count) 
   if (location[1] < 0 || location[1] >= deviceCount()) return INVALID_DEVICE;
   std::lock_guard<std::recursive_mutex> lock(state);
   peer_pools.insert({static_cast<int>(reinterpret_cast<uintptr_t>(pool)) - 1, location[1]});
-  return SUCCESS;
-}
-EXPORT Status cuMemPoolGetAttribute(void* pool, int attribute, uint64_t* value) {
-  ENTER();
-  if (pool == nullptr || attribute < 4 || attribute > 8) return INVALID_VALUE;
-  const int device = static_cast<int>(reinterpret_cast<uintptr_t>(pool)) - 1;
-  *value = attribute == 4 ? ~0ull : attribute == 5 ? memory.held(device) : attribute == 7 ? memory.live(device) : memory.peak();
   return SUCCESS;
 }
 EXPORT Status cuMemPoolTrimTo(void* pool, size_t) {

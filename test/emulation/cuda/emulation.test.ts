@@ -1,7 +1,7 @@
 /** The emulated GPU itself: it must catch what a real one would punish. */
 import path from "node:path";
 import koffi from "koffi";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { emulatedCuda, emulatedGpu, type EmulatedGpu } from "./index.ts";
 
 const { folder = "", missing } = await emulatedCuda();
@@ -70,6 +70,7 @@ function openDriver() {
     eventCreate: call(cuda, "int cuEventCreate(uint64_t *event, uint32_t flags)"),
     eventDestroy: call(cuda, "int cuEventDestroy_v2(uint64_t event)"),
     record: call(cuda, "int cuEventRecord(uint64_t event, uint64_t stream)"),
+    elapsed: call(cuda, "int cuEventElapsedTime(float *ms, uint64_t start, uint64_t end)"),
     wait: call(cuda, "int cuStreamWaitEvent(uint64_t stream, uint64_t event, uint32_t flags)"),
     allocHost: call(cuda, "int cuMemAllocHost_v2(uint64_t *at, size_t bytes)"),
     freeHost: call(cuda, "int cuMemFreeHost(uint64_t at)"),
@@ -155,9 +156,9 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
     driver.read(values, at, 4 * count, stream);
     return [...values];
   };
-  const start = () => {
+  const start = (device = 0) => {
     const context = driver.u64((out) => {
-      driver.retain(out, 0);
+      driver.retain(out, device);
     });
     driver.setCurrent(context);
   };
@@ -277,6 +278,42 @@ describe.skipIf(missing !== undefined)("emulated GPU", () => {
     expect([...values]).toEqual([0, 2, 4]);
     driver.free(at, stream);
     driver.streamDestroy(other);
+  });
+
+  test("an event is for the streams of its own GPU", () => {
+    vi.stubEnv("EMULATED_GPU_COUNT", "2");
+    try {
+      start(1);
+      const event = driver.u64((out) => {
+        driver.eventCreate(out, 0);
+      });
+      start();
+      driver.release(0);
+      expect(() => {
+        driver.record(event, stream);
+      }).toThrow(": 400");
+      driver.eventDestroy(event);
+      driver.release(1);
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
+  test.each([
+    [0, "knows when it was"],
+    [2, "made without a time has none"],
+  ])("an event of flags %i %s", (flags) => {
+    const event = driver.u64((out) => {
+      driver.eventCreate(out, flags);
+    });
+    driver.record(event, stream);
+    driver.synchronize(stream);
+    const elapsed = () => {
+      driver.elapsed(new Float32Array(1), event, event);
+    };
+    if (flags === 0) elapsed();
+    else expect(elapsed).toThrow(": 400");
+    driver.eventDestroy(event);
   });
 
   test.each([

@@ -4,7 +4,7 @@ import type { NativeLibrary } from "../ffi/index.ts";
 import { firstLine } from "./driver.ts";
 import type { Candidate, Toolkit } from "./libraries.ts";
 
-export const LIBRARY_NAMES: Readonly<Record<Toolkit, string>> = {
+const LIBRARY_NAMES: Readonly<Record<Toolkit, string>> = {
   cublas: "cuBLAS",
   nvrtc: "NVRTC",
 };

@@ -99,8 +99,11 @@ export function bindCompiler(library: NativeLibrary): Compiler {
 /** `sm_120` → 120 */
 const numberOf = (architecture: string): number => Number(architecture.replace("sm_", ""));
 
-/** `compute_90`: the newest that the compiler knows and the architecture runs. */
+/**
+ * `compute_90`: the newest that the compiler knows and the architecture runs. What a generation begins with, since others
+ * are a board's own (87), or were numbered anew later (101 of CUDA 12 is 110 of CUDA 13).
+ */
 function virtualBelow(known: Int32Array, architecture: string): string | undefined {
-  const older = known.filter((number) => number < numberOf(architecture));
+  const older = known.filter((number) => number % 10 === 0 && number < numberOf(architecture));
   return older.length === 0 ? undefined : `compute_${Math.max(...older)}`;
 }
