@@ -156,6 +156,12 @@ export function matrixShape(role: Role, s: LayerShape): readonly [out: number, i
   }
 }
 
+/** The layer that a tensor of a checkpoint belongs to; null for those of the model as a whole. */
+export function layerOf(tensor: string): number | null {
+  const [, layer] = /^model\.layers\.(\d+)\./.exec(tensor) ?? [];
+  return layer === undefined ? null : Number(layer);
+}
+
 /** `2:4` or `50%`, as people write it. */
 export function patternName(p: Pattern): string {
   return p.kind === "nm" ? `${p.keep}:${p.of}` : `${+(p.share * 100).toFixed(4)}%`;

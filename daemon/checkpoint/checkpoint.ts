@@ -4,11 +4,10 @@
  */
 
 import type { FileHandle } from "node:fs/promises";
-import { open } from "node:fs/promises";
 import type { DType } from "./dtype.ts";
 import { dtypeInfo, isFloatDType } from "./dtype.ts";
 import * as errors from "./errors.ts";
-import { readError, readFully } from "./fileAccess.ts";
+import { openFile, readError, readFully } from "./fileAccess.ts";
 import { decodeInto } from "./floats.ts";
 import { HandlePool } from "./handlePool.ts";
 import { expectArray } from "./hostMemory.ts";
@@ -206,9 +205,8 @@ function checkRange(
 
 /** A file that was replaced since its header was read would be decoded with the wrong offsets. */
 async function openUnchanged(path: string, known?: CheckpointFile): Promise<FileHandle> {
-  const handle = await open(path, "r");
-  const { size, mtimeMs } = await handle.stat();
-  if (known && (size !== known.bytes || mtimeMs !== known.mtimeMs)) {
+  const { handle, stats } = await openFile(path);
+  if (known && (stats.size !== known.bytes || stats.mtimeMs !== known.mtimeMs)) {
     await handle.close();
     throw errors.fileChanged(path);
   }

@@ -19,8 +19,9 @@ export interface CompanionFile {
 }
 
 const COMPANIONS = [
-  /^tokenizer.*\.(json|model|txt|tiktoken)$/i,
-  /^(special_tokens_map|added_tokens|generation_config|chat_template)\.json$/,
+  // mistral-common's own are tekken.json and tokenizer.model.v3.
+  /^tokenizer.*\.(json|model(\.v\d+)?|txt|tiktoken)$/i,
+  /^(special_tokens_map|added_tokens|generation_config|chat_template|tekken)\.json$/,
   /\.(jinja|tiktoken)$/,
   /^(vocab\.(json|txt)|merges\.txt|spiece\.model|sentencepiece.*\.model)$/,
   // A model's licence travels with every derived model.

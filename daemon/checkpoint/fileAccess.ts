@@ -1,16 +1,18 @@
 /** Reading from the file system, with its errors turned into coded ones. */
 
 import type { Stats } from "node:fs";
+import { constants } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
-import { readFile, stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { DenoiseError } from "../errors.ts";
 import { jsonTooLarge, notAFile, notFound, unreadable } from "./errors.ts";
 
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && "code" in error ? error.code : undefined;
+
 /** True for "no such file or folder". */
 export const isMissing = (error: unknown): boolean =>
-  error instanceof Error &&
-  "code" in error &&
-  (error.code === "ENOENT" || error.code === "ENOTDIR");
+  codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
 
 /** The coded form of an error met while reading `path`. */
 export function readError(path: string, cause: unknown): DenoiseError {
@@ -28,15 +30,30 @@ export async function statIfThere(path: string): Promise<Stats | null> {
   }
 }
 
-/**
- * Asked before a file is opened: opening a pipe waits, for as long as nobody writes to it.
- * @throws DenoiseError `checkpoint/not-a-file`, `checkpoint/not-found`, `checkpoint/unreadable`
- */
-export async function statFile(path: string): Promise<Stats> {
-  const stats = await statIfThere(path);
-  if (!stats) throw notFound(path);
-  if (!stats.isFile()) throw notAFile(path);
-  return stats;
+/** For reading. A pipe is opened too, instead of waiting until somebody writes to it; Windows has no such flag. */
+const WITHOUT_WAITING = constants.O_RDONLY | constants.O_NONBLOCK;
+
+export interface OpenedFile {
+  /** The caller closes it. */
+  readonly handle: FileHandle;
+  /** Of what is open: another file may stand at the path by now. */
+  readonly stats: Stats;
+}
+
+/** @throws DenoiseError `checkpoint/not-a-file`, `checkpoint/not-found`, `checkpoint/unreadable` */
+export async function openFile(path: string): Promise<OpenedFile> {
+  const handle = await open(path, WITHOUT_WAITING).catch((cause: unknown) => {
+    // Of a socket.
+    throw codeOf(cause) === "ENXIO" ? notAFile(path) : readError(path, cause);
+  });
+  try {
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw notAFile(path);
+    return { handle, stats };
+  } catch (cause) {
+    await handle.close();
+    throw readError(path, cause);
+  }
 }
 
 /**
@@ -45,12 +62,14 @@ export async function statFile(path: string): Promise<Stats> {
  *   `checkpoint/json-too-large`
  */
 export async function readSmallText(path: string, limit: number): Promise<string> {
+  const { handle, stats } = await openFile(path);
   try {
-    const { size } = await statFile(path);
-    if (size > limit) throw jsonTooLarge(path, size, limit);
-    return await readFile(path, "utf8");
+    if (stats.size > limit) throw jsonTooLarge(path, stats.size, limit);
+    return await handle.readFile("utf8");
   } catch (cause) {
     throw readError(path, cause);
+  } finally {
+    await handle.close();
   }
 }
 

@@ -1,9 +1,8 @@
 /** Reads and validates the header of one file: a few kilobytes, whatever the file's size. */
 
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
 import { lfsPointer, truncated } from "./errors.ts";
-import { readError, readFully, statFile } from "./fileAccess.ts";
+import { openFile, readError, readFully } from "./fileAccess.ts";
 import type { Header } from "./header.ts";
 import { LENGTH_BYTES, parseHeader, parseHeaderLength } from "./header.ts";
 
@@ -27,34 +26,31 @@ const LFS_MAGIC = "version https://git-lfs";
  *   `checkpoint/not-a-file`, `checkpoint/not-found`, `checkpoint/unreadable`
  */
 export async function readHeaderFile(path: string): Promise<HeaderFile> {
+  const { handle, stats } = await openFile(path);
   try {
-    await statFile(path);
-    const handle = await open(path, "r");
-    try {
-      const { size, mtimeMs } = await handle.stat();
-      const start = Buffer.alloc(LFS_MAGIC.length);
-      const startBytes = await readFully(handle, start, 0);
-      if (start.toString("latin1") === LFS_MAGIC) throw lfsPointer(path);
+    const { size, mtimeMs } = stats;
+    const start = Buffer.alloc(LFS_MAGIC.length);
+    const startBytes = await readFully(handle, start, 0);
+    if (start.toString("latin1") === LFS_MAGIC) throw lfsPointer(path);
 
-      const prefix = start.subarray(0, Math.min(LENGTH_BYTES, startBytes));
-      const length = parseHeaderLength(prefix, path, size);
-      // Only now, with the length known to lie within the file and the format's limit, is memory set aside for it.
-      const json = new Uint8Array(length);
-      const got = await readFully(handle, json, LENGTH_BYTES);
-      if (got < length) throw truncated(path, LENGTH_BYTES + length, LENGTH_BYTES + got, null);
-      const headerBytes = LENGTH_BYTES + length;
-      return {
-        ...parseHeader(json, path, size - headerBytes),
-        path,
-        bytes: size,
-        headerBytes,
-        mtimeMs,
-        headerSha256: createHash("sha256").update(json).digest("hex"),
-      };
-    } finally {
-      await handle.close();
-    }
+    const prefix = start.subarray(0, Math.min(LENGTH_BYTES, startBytes));
+    const length = parseHeaderLength(prefix, path, size);
+    // Only now, with the length known to lie within the file and the format's limit, is memory set aside for it.
+    const json = new Uint8Array(length);
+    const got = await readFully(handle, json, LENGTH_BYTES);
+    if (got < length) throw truncated(path, LENGTH_BYTES + length, LENGTH_BYTES + got, null);
+    const headerBytes = LENGTH_BYTES + length;
+    return {
+      ...parseHeader(json, path, size - headerBytes),
+      path,
+      bytes: size,
+      headerBytes,
+      mtimeMs,
+      headerSha256: createHash("sha256").update(json).digest("hex"),
+    };
   } catch (cause) {
     throw readError(path, cause);
+  } finally {
+    await handle.close();
   }
 }

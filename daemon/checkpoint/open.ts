@@ -1,10 +1,11 @@
 /** Opens a checkpoint: finds its files, reads their headers, merges them into one table. */
 
 import { join } from "node:path";
+import { DenoiseError } from "../errors.ts";
 import type { Checkpoint, CheckpointFile, TensorEntry } from "./checkpoint.ts";
 import { FileCheckpoint } from "./checkpoint.ts";
 import * as errors from "./errors.ts";
-import { readSmallText, statIfThere } from "./fileAccess.ts";
+import { readSmallText } from "./fileAccess.ts";
 import type { HeaderFile } from "./headerFile.ts";
 import { readHeaderFile } from "./headerFile.ts";
 import type { Location } from "./locate.ts";
@@ -55,10 +56,16 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   return new FileCheckpoint({ root, files, tensors, config, notes }, options.maxOpenFiles ?? 16);
 }
 
+const isNotFound = (cause: unknown): boolean =>
+  cause instanceof DenoiseError && cause.code === "checkpoint/not-found";
+
 async function readConfig(root: string): Promise<unknown> {
   const file = join(root, CONFIG_FILE);
-  if (!(await statIfThere(file))) return null;
-  const text = await readSmallText(file, MAX_CONFIG_BYTES);
+  const text = await readSmallText(file, MAX_CONFIG_BYTES).catch((cause: unknown) => {
+    if (isNotFound(cause)) return null;
+    throw cause;
+  });
+  if (text === null) return null;
   try {
     return JSON.parse(text) as unknown;
   } catch (cause) {
@@ -81,11 +88,11 @@ async function readShards(
   const headers: HeaderFile[] = [];
   for (let i = 0; i < shards.length; i += HEADERS_AT_ONCE) {
     if (signal?.aborted) throw errors.cancelled();
-    const batch = shards.slice(i, i + HEADERS_AT_ONCE).map(async ({ name, example }) => {
-      const path = join(root, name);
-      if (!(await statIfThere(path))) throw errors.shardMissing(file, example, name);
-      return readHeaderFile(path);
-    });
+    const batch = shards.slice(i, i + HEADERS_AT_ONCE).map(({ name, example }) =>
+      readHeaderFile(join(root, name)).catch((cause: unknown) => {
+        throw isNotFound(cause) ? errors.shardMissing(file, example, name) : cause;
+      }),
+    );
     headers.push(...(await Promise.all(batch)));
   }
   return headers;

@@ -34,6 +34,13 @@ export const outputExists = (out: string): DenoiseError =>
 export const outputNotFolder = (out: string): DenoiseError =>
   usage("output-not-folder", `${out}: is a file. Choose an output folder.`);
 
+export const outputIsCurrent = (out: string): DenoiseError =>
+  usage(
+    "output-is-current-folder",
+    `${out}: is the folder you are in. The finished output takes the place of an empty folder, and you would be left ` +
+      "in one that is gone. Go to another folder first, or choose another output folder.",
+  );
+
 export const outputLinkBroken = (out: string): DenoiseError =>
   usage(
     "output-link-broken",
@@ -44,6 +51,14 @@ export const outputReadOnly = (path: string, cause: unknown): DenoiseError =>
   usage(
     "output-read-only",
     `${path}: cannot be written to (${reason(cause)}). Change its permissions or choose another output folder.`,
+    cause,
+  );
+
+export const outputNameTooLong = (path: string, cause: unknown): DenoiseError =>
+  usage(
+    "output-name-too-long",
+    `${path}: this name is too long for the file system, where the folder has ".partial" behind it until it is whole. ` +
+      `Choose a shorter one.`,
     cause,
   );
 
@@ -78,6 +93,8 @@ export function outputError(path: string, needed: number, cause: unknown): Denoi
     case "EPERM":
     case "EROFS":
       return outputReadOnly(path, cause);
+    case "ENAMETOOLONG":
+      return outputNameTooLong(path, cause);
     case "EEXIST":
     case "ENOTEMPTY":
       return outputExists(path);

@@ -5,6 +5,7 @@ import { access, lstat, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { isMissing, statIfThere } from "./fileAccess.ts";
 import * as errors from "./outputErrors.ts";
+import { stagingOf } from "./writer.ts";
 
 /**
  * Refuses an output that lies in the input folder or around it (links resolved), that exists and is not empty, or
@@ -13,8 +14,8 @@ import * as errors from "./outputErrors.ts";
  * @param inputRoot folder of the input checkpoint, which is never written to
  * @returns the absolute path of the output
  * @throws DenoiseError of kind `usage`: `checkpoint/output-inside-input`, `checkpoint/output-contains-input`,
- *   `checkpoint/output-exists`, `checkpoint/output-not-folder`, `checkpoint/output-link-broken`,
- *   `checkpoint/output-read-only`
+ *   `checkpoint/output-exists`, `checkpoint/output-is-current-folder`, `checkpoint/output-not-folder`,
+ *   `checkpoint/output-link-broken`, `checkpoint/output-read-only`, `checkpoint/output-name-too-long`
  */
 export async function assertOutputAllowed(outDir: string, inputRoot: string): Promise<string> {
   const out = resolve(outDir);
@@ -27,6 +28,7 @@ export async function assertOutputAllowed(outDir: string, inputRoot: string): Pr
   if (!stats && (await isLink(out))) throw errors.outputLinkBroken(out);
   if (stats && !stats.isDirectory()) throw errors.outputNotFolder(out);
   if (stats && (await namesIn(out)).length > 0) throw errors.outputExists(out);
+  if (stats && realOut === (await realPathOf(process.cwd()))) throw errors.outputIsCurrent(out);
 
   let parent = dirname(out);
   let parentStats = await statIfThere(parent);
@@ -39,7 +41,12 @@ export async function assertOutputAllowed(outDir: string, inputRoot: string): Pr
     throw errors.outputReadOnly(parent, cause);
   });
   // A link to an empty folder is replaced where it points to: a folder cannot be renamed onto a link.
-  return stats ? realOut : out;
+  const target = stats ? realOut : out;
+  // Said now, not when the work is done and cannot be resumed under another name.
+  await lstat(stagingOf(join(parent, basename(target)))).catch((cause: unknown) => {
+    if (!isMissing(cause)) throw errors.outputError(out, 0, cause);
+  });
+  return target;
 }
 
 const namesIn = (path: string): Promise<string[]> =>

@@ -15,6 +15,10 @@ import * as errors from "./outputErrors.ts";
 import type { ShardPlan } from "./plan.ts";
 import { syncFolder } from "./durable.ts";
 
+/** The folder that is filled before the output appears under its own name, `path`. */
+export const stagingOf = (path: string): string =>
+  join(dirname(path), `.${basename(path)}.partial`);
+
 export class CheckpointWriter {
   readonly #pool = new HandlePool((path) => open(path, "r+"));
   readonly #coverage: ReadonlyMap<string, Coverage>;
@@ -39,7 +43,7 @@ export class CheckpointWriter {
    */
   static async create(dir: string, plan: ShardPlan): Promise<CheckpointWriter> {
     const target = resolve(dir);
-    const staging = join(dirname(target), `.${basename(target)}.partial`);
+    const staging = stagingOf(target);
     const writer = new CheckpointWriter(target, staging, plan);
     try {
       await mkdir(dirname(target), { recursive: true });

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import type { JobDetail, JobInfo, JobRequest } from "../protocol/jobs.ts";
 import { heatmapPath, layerFilePath, runFilePath, workPath } from "../runFiles.ts";
+import { layerOf } from "../vocabulary.ts";
 import { noSuchLayer, nothingWritten, unfinishedRun } from "./errors.ts";
 
 /** Paths of what there is of a finished layer. */
@@ -43,11 +44,11 @@ export const outputFiles = (output: string, layer: number): LayerFiles => ({
 export function checkpointOf({ job, layers }: JobDetail, tensor: string): string {
   const output = finishedOutputOf(job);
   if (output !== null) return output;
-  const layer = /^model\.layers\.(\d+)\./.exec(tensor)?.[1];
-  if (job.work === null || !layers.some(({ index }) => String(index) === layer)) {
+  const layer = layerOf(tensor);
+  if (job.work === null || layer === null || !layers.some(({ index }) => index === layer)) {
     throw nothingWritten(job.id, tensor);
   }
-  return layerFilePath(job.work, Number(layer));
+  return layerFilePath(job.work, layer);
 }
 
 /** @throws pipeline/unfinished-run */

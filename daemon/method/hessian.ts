@@ -22,7 +22,7 @@ export interface HessianAccumulator {
  * @param sequences N, how many sequences the batches hold together
  */
 export function createAccumulator(inputs: number, sequences: number): HessianAccumulator {
-  let sum: tf.Tensor2D | null = tf.tidy(() => tf.keep(tf.fill<tf.Rank.R2>([inputs, inputs], 0)));
+  let sum: tf.Tensor2D | null = tf.fill<tf.Rank.R2>([inputs, inputs], 0);
   const open = (): tf.Tensor2D => {
     if (!sum) throw new RangeError("the Hessian was taken already");
     return sum;
@@ -41,8 +41,9 @@ export function createAccumulator(inputs: number, sequences: number): HessianAcc
       }
     },
     take() {
-      const result = open();
-      sum = null;
+      // The sum itself is kept, whatever fails from here on.
+      const result = open().clone();
+      this.dispose();
       return result;
     },
     dispose() {

@@ -1,9 +1,9 @@
 /** Doorway of the method: importance, objectives, rotations and pruners, as functions on tensors. */
 export { columnWeights, importance } from "./columnWeights.ts";
-export { stepFlops } from "./flops.ts";
+export { regroupComparisons, regroupShares, stepFlops } from "./flops.ts";
 export { createAccumulator, isFiniteHessian, type HessianAccumulator } from "./hessian.ts";
 export { createJointProblem, splitRotation, type LayerSource } from "./jointProblem.ts";
-export { createLayerProblem, type LayerProblem } from "./layerProblem.ts";
+export { createLayerProblem, STACK_UP_TO, type LayerProblem } from "./layerProblem.ts";
 export {
   learnRotation,
   type LearnedRotation,

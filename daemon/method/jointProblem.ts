@@ -4,6 +4,7 @@
  * time, so memory need not hold them all.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { allOrNothing } from "../backend/index.ts";
 import type { LayerShape } from "../vocabulary.ts";
 import type { LayerProblem } from "./layerProblem.ts";
 import { nextTurn } from "./nextTurn.ts";
@@ -45,18 +46,16 @@ async function evaluateJoint(
   criterion: Criterion,
   withEntropy: boolean,
 ): Promise<Evaluation> {
-  const { kvHeads, headDim } = source.shape;
   const loss: tf.Scalar[] = [];
   const entropies: tf.Scalar[] = [];
   const gradR2: tf.Tensor3D[] = [];
   let gradR1: tf.Tensor2D | undefined;
   for (let i = 0; i < source.count; i++) {
     await nextTurn();
-    const problem = await source.load(i);
-    const r2 = tf.slice(rotation.r2, [i * kvHeads, 0, 0], [kvHeads, headDim, headDim]);
-    const layer = await problem.evaluate({ r1: rotation.r1, r2 }, criterion, withEntropy);
-    r2.dispose();
-    source.release(problem, i);
+    // A stretch by itself: of layers that are loaded for every step, not every tensor is remembered to the end.
+    const layer = await allOrNothing(() =>
+      evaluateOne(source, i, rotation, criterion, withEntropy),
+    );
     loss.push(layer.loss);
     if (layer.entropy) entropies.push(layer.entropy);
     gradR2.push(layer.gradR2);
@@ -70,6 +69,22 @@ async function evaluateJoint(
     entropy: entropies.length > 0 ? tf.addN(entropies) : undefined,
   };
   tf.dispose([loss, gradR2, entropies]);
+  return evaluation;
+}
+
+async function evaluateOne(
+  source: LayerSource,
+  index: number,
+  { r1, r2 }: Rotation,
+  criterion: Criterion,
+  withEntropy: boolean,
+): Promise<Evaluation> {
+  const { kvHeads, headDim } = source.shape;
+  const problem = await source.load(index);
+  const own = tf.slice(r2, [index * kvHeads, 0, 0], [kvHeads, headDim, headDim]);
+  const evaluation = await problem.evaluate({ r1, r2: own }, criterion, withEntropy);
+  own.dispose();
+  source.release(problem, index);
   return evaluation;
 }
 

@@ -45,7 +45,7 @@ export interface LayerProblem extends RotationProblem {
 }
 
 /** Up to this hidden size, matrices of one input are stacked: operations are few and the copies are small. */
-const STACK_UP_TO = 256;
+export const STACK_UP_TO = 256;
 
 /**
  * The matrices and the metric are borrowed: they must outlive the problem.

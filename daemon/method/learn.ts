@@ -3,6 +3,7 @@
  * one number per step, asynchronously, and lets other events run.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { allOrNothing, together } from "../backend/index.ts";
 import type { Objective } from "../vocabulary.ts";
 import { adamStep, disposeAdam, startAdam, type AdamState } from "./adam.ts";
 import { cancelledBefore, lossNotFinite } from "./errors.ts";
@@ -62,7 +63,15 @@ const PLATEAU_STEPS = 20;
  * @param start where to begin (borrowed), `identityRotation` if nothing better is known
  * @throws method/cancelled by `signal`; method/loss-not-finite
  */
-export async function learnRotation(
+export function learnRotation(
+  problem: RotationProblem,
+  options: LearnOptions,
+  start: Rotation,
+): Promise<LearnedRotation> {
+  return allOrNothing(() => runPhases(problem, options, start));
+}
+
+async function runPhases(
   problem: RotationProblem,
   options: LearnOptions,
   start: Rotation,
@@ -74,9 +83,8 @@ export async function learnRotation(
   for (const [i, phase] of options.phases.entries()) {
     const from = rotation;
     const steps = counts[i] ?? 0;
-    const learned = await runPhase(problem, phase, { from, steps, done }, options).finally(() => {
-      disposeRotation(from);
-    });
+    const learned = await runPhase(problem, phase, { from, steps, done }, options);
+    disposeRotation(from);
     rotation = learned.rotation;
     phases.push(learned.outcome);
     done += steps;
@@ -111,47 +119,39 @@ async function runPhase(
   let here = startMoving(problem, from);
   let taken = 0;
   let ended: PhaseOutcome["ended"] = "steps";
-  try {
-    for (let t = 0; t < steps && ended === "steps"; t++) {
-      await nextTurn();
-      if (options.signal?.aborted) throw cancelledBefore(`step ${done + t + 1} of a rotation`);
-      const withEntropy = objective !== "entropy" && options.entropyAt?.(done + t + 1) === true;
-      const criterion = criterionAt(phase, t, steps);
-      const value = await problem.evaluate(here.rotation, criterion, withEntropy);
-      // Asked for before the move is queued: they come back when they are computed, and an asynchronous machine moves
-      // while the next evaluation is queued behind that.
-      const asked = Promise.all([value.loss.data(), value.entropy?.data()]);
-      // Its failure is told where it is waited for.
-      asked.catch(() => undefined);
-      const next = advance(here, value, eta * cosineAt(phase, t, steps));
-      const [[loss = NaN], beside] = await asked;
-      const entropy = objective === "entropy" ? loss : beside?.[0];
-      disposeEvaluation(value);
-      if (temperature !== undefined || loss < keptLoss) {
-        disposeRotation(kept);
-        kept = cloneRotation(here.rotation);
-        keptLoss = loss;
-      }
-      disposeMoving(here);
-      here = next;
-      if (!Number.isFinite(loss)) {
-        const { name, stepsBefore = 0 } = options.subject ?? {};
-        throw lossNotFinite(name, stepsBefore + done + t + 1);
-      }
-      if (t === 0) firstLoss = loss;
-      if (temperature === undefined && plateau.reached(keptLoss)) ended = "plateau";
-      taken = t + 1;
-      options.onStep?.({
-        ...{ step: done + taken, steps: options.steps, objective, loss },
-        ...(entropy === undefined ? {} : { entropy }),
-      });
+  for (let t = 0; t < steps && ended === "steps"; t++) {
+    await nextTurn();
+    if (options.signal?.aborted) throw cancelledBefore(`step ${done + t + 1} of a rotation`);
+    const withEntropy = objective !== "entropy" && options.entropyAt?.(done + t + 1) === true;
+    const criterion = criterionAt(phase, t, steps);
+    const value = await problem.evaluate(here.rotation, criterion, withEntropy);
+    // Asked for before the move is queued: they come back when they are computed, and an asynchronous machine moves
+    // while the next evaluation is queued behind that.
+    const asked = together([value.loss.data(), value.entropy?.data()]);
+    const next = advance(here, value, eta * cosineAt(phase, t, steps));
+    const [[loss = NaN], beside] = await asked;
+    const entropy = objective === "entropy" ? loss : beside?.[0];
+    disposeEvaluation(value);
+    if (temperature !== undefined || loss < keptLoss) {
+      disposeRotation(kept);
+      kept = cloneRotation(here.rotation);
+      keptLoss = loss;
     }
-  } catch (error) {
-    disposeRotation(kept);
-    throw error;
-  } finally {
     disposeMoving(here);
+    here = next;
+    if (!Number.isFinite(loss)) {
+      const { name, stepsBefore = 0 } = options.subject ?? {};
+      throw lossNotFinite(name, stepsBefore + done + t + 1);
+    }
+    if (t === 0) firstLoss = loss;
+    if (temperature === undefined && plateau.reached(keptLoss)) ended = "plateau";
+    taken = t + 1;
+    options.onStep?.({
+      ...{ step: done + taken, steps: options.steps, objective, loss },
+      ...(entropy === undefined ? {} : { entropy }),
+    });
   }
+  disposeMoving(here);
   return { rotation: kept, outcome: { objective, steps: taken, firstLoss, keptLoss, ended } };
 }
 

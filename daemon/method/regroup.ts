@@ -17,7 +17,7 @@ import {
 } from "../backend/index.ts";
 
 /** Sweeps through all pairs at most; the gain of later ones is small. */
-const SWEEPS = 6;
+export const SWEEPS = 6;
 /** A swap must gain this part of a row's whole importance: rounding must not make the search go round in circles. */
 const GAIN = 1e-6;
 

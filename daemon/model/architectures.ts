@@ -108,4 +108,4 @@ const TABLE: Readonly<Record<ModelType, Architecture>> = {
 };
 
 /** By `model_type`, whatever a config says. */
-export const ARCHITECTURES: Readonly<Record<string, Architecture>> = TABLE;
+export const ARCHITECTURES: ReadonlyMap<string, Architecture> = new Map(Object.entries(TABLE));

@@ -11,11 +11,20 @@ import { ropeSchema, type RopeConfig } from "./rope.ts";
 
 const positive = z.number().int().positive();
 
+/** Far above any model; every layer has its row in what is made of a config. */
+const MAX_LAYERS = 10_000;
+
+const ropeParameters = z.looseObject({
+  rope_theta: z.number().positive().nullish(),
+  /** Share of each head's dimensions that RoPE turns. */
+  partial_rotary_factor: z.number().nullish(),
+});
+
 const rawSchema = z.looseObject({
   model_type: z.string(),
   hidden_size: positive,
   intermediate_size: positive,
-  num_hidden_layers: positive,
+  num_hidden_layers: positive.max(MAX_LAYERS),
   num_attention_heads: positive,
   num_key_value_heads: positive.nullish(),
   head_dim: positive.nullish(),
@@ -24,9 +33,9 @@ const rawSchema = z.looseObject({
   rms_norm_eps: z.number().positive().optional(),
   hidden_act: z.string().default("silu"),
   rope_theta: z.number().positive().nullish(),
-  rope_scaling: z.looseObject({}).nullish(),
-  rope_parameters: z.looseObject({ partial_rotary_factor: z.number().nullish() }).nullish(),
-  /** Share of each head's dimensions that RoPE turns; transformers 5 keeps it in `rope_parameters`. */
+  rope_scaling: ropeParameters.nullish(),
+  rope_parameters: ropeParameters.nullish(),
+  /** Transformers 5 keeps it in `rope_parameters`. */
   partial_rotary_factor: z.number().nullish(),
   tie_word_embeddings: z.boolean().default(false),
   attention_bias: z.boolean().default(false),
@@ -36,6 +45,8 @@ const rawSchema = z.looseObject({
   max_window_layers: z.number().int().nonnegative().nullish(),
   layer_types: z.array(z.string()).nullish(),
   quantization_config: z.unknown().optional(),
+  /** The same of older compressed-tensors. */
+  compression_config: z.unknown().optional(),
   /** Ours: layers that begin with a boundary rotation (see docs/format.md). */
   rotation_boundaries: z.array(positive).optional(),
 });
@@ -77,7 +88,7 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   const typed = z.looseObject({ model_type: z.string() }).safeParse(json);
   if (!typed.success) throw badConfig(root, "model_type is missing");
   const modelType = familyOf(typed.data);
-  const architecture = ARCHITECTURES[modelType];
+  const architecture = ARCHITECTURES.get(modelType);
   if (!architecture) {
     const reason = refusalReason(modelType, typed.data);
     throw unsupportedArchitecture(modelType, MODEL_TYPES, reason);
@@ -86,16 +97,13 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
   const parsed = rawSchema.safeParse(json);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw badConfig(root, `${issue?.path.join(".") ?? ""} ${issue?.message ?? "is invalid"}`);
+    throw badConfig(root, `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is invalid"}`);
   }
   const c = parsed.data;
-  if (c.quantization_config) {
-    throw unsupportedFeature(
-      root,
-      modelType,
-      "quantization_config",
-      "start from the unquantized checkpoint",
-    );
+  for (const key of ["quantization_config", "compression_config"] as const) {
+    if (c[key]) {
+      throw unsupportedFeature(root, modelType, key, "start from the unquantized checkpoint");
+    }
   }
   if (c.hidden_act !== "silu") {
     throw unsupportedFeature(
@@ -106,7 +114,10 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
     );
   }
 
-  const rotary = c.rope_parameters?.partial_rotary_factor ?? c.partial_rotary_factor ?? 1;
+  // Where both layouts are there, one was added by hand: transformers of either takes `rope_scaling`, unless empty.
+  const scaled = Object.keys(c.rope_scaling ?? {}).length > 0;
+  const rope = (scaled ? c.rope_scaling : c.rope_parameters) ?? {};
+  const rotary = rope.partial_rotary_factor ?? c.partial_rotary_factor ?? 1;
   if (rotary !== 1) {
     throw unsupportedFeature(
       root,
@@ -149,8 +160,8 @@ export function parseConfig(json: unknown, root: string): ModelConfig {
     maxPositions,
     normEps: c.rms_norm_eps ?? architecture.defaultNormEps,
     rope: ropeSchema(modelType, root, {
-      theta: c.rope_theta ?? architecture.defaultRopeTheta,
-      scaling: c.rope_parameters ?? c.rope_scaling ?? null,
+      theta: rope.rope_theta ?? c.rope_theta ?? architecture.defaultRopeTheta,
+      scaling: rope,
       maxPositions,
     }),
     tied: c.tie_word_embeddings,

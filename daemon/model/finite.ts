@@ -18,8 +18,7 @@ export function checkFiniteValues(
 export type Named = readonly [name: string, values: tf.Tensor];
 
 /**
- * Sums of magnitudes: one number a tensor tells whether its values must be looked at. Where it throws, all of them are
- * disposed.
+ * Sums of magnitudes: one number a tensor tells whether its values must be looked at.
  * @throws model/non-finite-weights naming the first
  */
 export async function checkFiniteTensors(
@@ -31,12 +30,7 @@ export async function checkFiniteTensors(
   stacked.dispose();
   for (const [at, [name, values]] of tensors.entries()) {
     if (Number.isFinite(sums[at])) continue;
-    try {
-      checkFiniteValues(checkpoint, name, await values.data<"float32">());
-    } catch (error) {
-      tf.dispose(tensors.map(([, each]) => each));
-      throw error;
-    }
+    checkFiniteValues(checkpoint, name, await values.data<"float32">());
   }
 }
 

@@ -1,5 +1,4 @@
 /** The model room: what a checkpoint is (config, roles, tensors) and its forward pass, layer by layer. */
-export { ARCHITECTURES } from "./architectures.ts";
 export { parseConfig, ROTATED_MODEL_TYPE, type ModelConfig } from "./config.ts";
 export {
   decoderLayer,
@@ -22,7 +21,6 @@ export {
   FINAL_NORM,
   HEAD,
   inputNormName,
-  layerOf,
   postAttentionNormName,
   storedMatrices,
   weightName,

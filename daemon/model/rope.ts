@@ -38,17 +38,22 @@ const scalingSchema = z.discriminatedUnion("rope_type", [
 const LONG_ROPE = ["longrope", "su"];
 const SUPPORTED_ROPE_TYPES = scalingSchema.options.map((o) => o.shape.rope_type.value);
 
+interface RopeOptions {
+  readonly theta: number;
+  /** Empty where the file has none. */
+  readonly scaling: Readonly<Record<string, unknown>>;
+  readonly maxPositions: number;
+}
+
 /**
- * `rope_scaling` (transformers 4; old files say `type`) or `rope_parameters` (5; holds `rope_theta` too) → typed.
+ * `rope_scaling` (transformers 4; old files say `type`) or `rope_parameters` (5) → typed.
  * @throws model/unsupported-feature for a type not in the list, model/bad-config for missing numbers
  */
 export function ropeSchema(
   modelType: string,
   root: string,
-  given: { theta: number; scaling: Record<string, unknown> | null; maxPositions: number },
+  { theta, scaling, maxPositions }: RopeOptions,
 ): RopeConfig {
-  const scaling = given.scaling ?? {};
-  const theta = typeof scaling.rope_theta === "number" ? scaling.rope_theta : given.theta;
   const type = scaling.rope_type ?? scaling.type ?? "default";
   if (!SUPPORTED_ROPE_TYPES.some((t) => t === type)) {
     const supported = `supported are ${SUPPORTED_ROPE_TYPES.join(", ")}`;
@@ -77,7 +82,7 @@ export function ropeSchema(
         type: "dynamic",
         theta,
         factor: s.factor,
-        maxPositions: given.maxPositions,
+        maxPositions,
       };
     case "llama3":
       return {

@@ -3,7 +3,14 @@
  * and no loop over the values here. Elsewhere the host makes float32 of them first.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { decodedHalf, halfFormat, hasHalfKernels, hasOwnMemory } from "../backend/index.ts";
+import {
+  allOrNothing,
+  beside,
+  decodedHalf,
+  halfFormat,
+  hasHalfKernels,
+  hasOwnMemory,
+} from "../backend/index.ts";
 import { expectArray, type Checkpoint, type RowRange } from "../checkpoint/index.ts";
 import { checkFiniteTensors, checkFiniteValues } from "./finite.ts";
 
@@ -56,21 +63,24 @@ function roomFor(count: number, array: CodeArray): Uint8Array<ArrayBuffer> {
  * All rows or some, `[rows, columns]`.
  * @throws model/non-finite-weights naming the tensor
  */
-export async function readMatrix(
+export function readMatrix(
   checkpoint: Checkpoint,
   name: string,
   range?: RowRange,
 ): Promise<tf.Tensor2D> {
-  const { values, upload } = await readRows(checkpoint, name, range);
-  if (values) checkFiniteValues(checkpoint, name, values);
-  const matrix = upload();
-  if (!values) await checkFiniteTensors(checkpoint, [[name, matrix]]);
-  return matrix;
+  return allOrNothing(async () => {
+    const { values, upload } = await readRows(checkpoint, name, range);
+    if (values) checkFiniteValues(checkpoint, name, values);
+    const matrix = upload();
+    if (!values) await checkFiniteTensors(checkpoint, [[name, matrix]]);
+    return matrix;
+  });
 }
 
 /**
  * Several, one after the other in this order. Where the device decodes in memory of its own, the next is read while one
- * goes up; elsewhere only one is on its way at a time, and all through the same array.
+ * goes up; elsewhere only one is on its way at a time, and all through the same array. To be called within
+ * `allOrNothing`.
  */
 export async function readInTurn(
   checkpoint: Checkpoint,
@@ -81,21 +91,14 @@ export async function readInTurn(
   const array = ahead ? undefined : { bytes: new Uint8Array() };
   const start = (at: number): Promise<RowsRead> | undefined => {
     const place = places[at];
-    const reading = place && readRows(checkpoint, place.name, place, array);
     // Awaited in its turn, or never where the one before fails.
-    reading?.catch(() => undefined);
-    return reading;
+    return place && beside(readRows(checkpoint, place.name, place, array));
   };
-  try {
-    let next = start(0);
-    for (let at = 0; at < places.length; at++) {
-      const rows = await (next ?? start(at));
-      next = ahead ? start(at + 1) : undefined;
-      if (rows) matrices.push(rows.upload());
-    }
-    return matrices;
-  } catch (error) {
-    tf.dispose(matrices);
-    throw error;
+  let next = start(0);
+  for (let at = 0; at < places.length; at++) {
+    const rows = await (next ?? start(at));
+    next = ahead ? start(at + 1) : undefined;
+    if (rows) matrices.push(rows.upload());
   }
+  return matrices;
 }

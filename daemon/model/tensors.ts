@@ -21,13 +21,8 @@ const MODULE: Readonly<Record<Role, string>> = {
   down: "mlp.down_proj",
 };
 
+/** `layerOf` of the vocabulary reads the number back. */
 const layerTensor = (layer: number, rest: string) => `model.layers.${layer}.${rest}`;
-
-/** The layer that a tensor belongs to; null for those of the model as a whole. */
-export function layerOf(name: string): number | null {
-  const [, layer] = /^model\.layers\.(\d+)\./.exec(name) ?? [];
-  return layer === undefined ? null : Number(layer);
-}
 
 /** Where no family's own row of the table says otherwise: each matrix a tensor of its own. */
 export const weightName = (layer: number, role: Role) =>

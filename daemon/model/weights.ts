@@ -1,5 +1,6 @@
 /** Checkpoint bytes → tensors on the device, one layer at a time, refusing NaN and Inf at the door. */
 import * as tf from "@tensorflow/tfjs-core";
+import { allOrNothing } from "../backend/index.ts";
 import type { Checkpoint, RowRange } from "../checkpoint/index.ts";
 import { ROLES, type Role } from "../vocabulary.ts";
 import type { ModelConfig } from "./config.ts";
@@ -34,7 +35,15 @@ export async function readVector(checkpoint: Checkpoint, name: string): Promise<
  * All tensors of layer `i`; the caller disposes them with {@link disposeLayer}.
  * @throws model/non-finite-weights naming the tensor
  */
-export async function readLayer(
+export function readLayer(
+  checkpoint: Checkpoint,
+  config: ModelConfig,
+  i: number,
+): Promise<DecoderLayer> {
+  return allOrNothing(() => readTensors(checkpoint, config, i));
+}
+
+async function readTensors(
   checkpoint: Checkpoint,
   config: ModelConfig,
   i: number,

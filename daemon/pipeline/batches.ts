@@ -1,4 +1,5 @@
 /** Windows are computed in batches, whose size no machine decides. */
+import { allOrNothing } from "../backend/index.ts";
 
 /**
  * Windows of a batch: as many as keep the largest intermediate (FFN hidden state, or the scores of one block of
@@ -15,7 +16,10 @@ export function windowsPerBatch(shape: {
   return Math.max(1, Math.floor((2 << 20) / Math.max(hidden, scores)));
 }
 
-/** Calls `work` for each batch of windows, with a turn of the event loop between so that a cancel is seen. */
+/**
+ * Calls `work` for each batch of windows, with a turn of the event loop between so that a cancel is seen. Each is a
+ * stretch by itself: a pass of many thousand batches is not remembered tensor by tensor.
+ */
 export async function eachBatch(
   windows: number,
   perBatch: number,
@@ -25,6 +29,6 @@ export async function eachBatch(
   for (let from = 0; from < windows; from += perBatch) {
     await new Promise(setImmediate);
     signal.throwIfAborted();
-    await work(from, Math.min(perBatch, windows - from));
+    await allOrNothing(() => work(from, Math.min(perBatch, windows - from)));
   }
 }

@@ -1,6 +1,6 @@
 /** Running calibration windows through one layer: to see the inputs of its matrices, or to pass the stream on. */
 import * as tf from "@tensorflow/tfjs-core";
-import { batchesInFlight, gpuCount, onGpu } from "../backend/index.ts";
+import { batchesInFlight, beside, gpuCount, onGpu } from "../backend/index.ts";
 import { createAccumulator, isFiniteHessian, type HessianAccumulator } from "../method/index.ts";
 import {
   decoderLayer,
@@ -61,8 +61,7 @@ export async function collectHessians<K extends InputKind>(
         return stopAfter && own?.get(stopAfter as K)?.computed();
       });
       // Awaited in its turn, or never where the work stops before.
-      computed?.catch(() => undefined);
-      underWay.push(computed ?? Promise.resolve());
+      underWay.push(beside(computed ?? Promise.resolve()));
       if (underWay.length === batchesInFlight()) await underWay.shift();
       onProgress?.(done);
     });
@@ -121,8 +120,7 @@ export async function propagate(
       // What the device keeps reaches the host in its own time; only the computation must not run away.
       const until = stays && check ? check.computed() : written;
       // Awaited in its turn, or never where the work stops before.
-      until.catch(() => undefined);
-      underWay.push({ until, done });
+      underWay.push({ until: beside(until), done });
       if (underWay.length === batchesInFlight()) await awaitOldest();
     });
     while (underWay.length > 0) await awaitOldest();
@@ -134,7 +132,7 @@ export async function propagate(
 
 /** Whether a layer's outputs are finite, told by one number at the end: no host looks at every value. */
 export function createFiniteCheck(layer: number) {
-  let magnitude = tf.tidy(() => tf.keep(tf.scalar(0)));
+  let magnitude = tf.scalar(0);
   return {
     add(x: tf.Tensor): void {
       const before = magnitude;

@@ -14,7 +14,7 @@ import {
 } from "../checkpoint/index.ts";
 import { ROTATED_MODEL_TYPE, type Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
-import { openLayerFile } from "./layerFile.ts";
+import { withLayerFile } from "./layerFile.ts";
 import { boundaryLayers } from "./outputPlan.ts";
 import { modelingFiles } from "./ownFiles.ts";
 import type { PlannedTensor } from "./plan.ts";
@@ -35,17 +35,14 @@ const CHUNK_BYTES = 4 << 20;
 export async function writeLayers(run: Run, writer: CheckpointWriter): Promise<void> {
   const buffer = new Uint8Array(CHUNK_BYTES);
   for (let i = 0; i < run.model.config.layers; i++) {
-    const file = await openLayerFile(run.work.layer(i));
-    try {
-      for (const { name, bytes } of file.outputs) {
+    await withLayerFile(run.work.layer(i), async ({ outputs, readInto }) => {
+      for (const { name, bytes } of outputs) {
         for (let offset = 0; offset < bytes; offset += buffer.byteLength) {
           run.signal.throwIfAborted();
-          await writer.write(name, await file.readInto(name, buffer, offset), offset);
+          await writer.write(name, await readInto(name, buffer, offset), offset);
         }
       }
-    } finally {
-      await file.close();
-    }
+    });
     run.progress.at((i + 1) / (run.model.config.layers + 1));
   }
 }

@@ -2,14 +2,23 @@
  * What the numeric backend holds at its peak, term by term: every stage of a run is a sum, and the largest sum counts.
  * Counted, not guessed: `test/pipeline/deviceMemory.test.ts` holds it against what devices really had.
  */
-import type { DeviceName } from "../backend/index.ts";
+import {
+  COMPOSED_LIMITS as composed,
+  CUDA_LIMITS,
+  cudaQueries,
+  type DeviceName,
+} from "../backend/index.ts";
+import { STACK_UP_TO } from "../method/index.ts";
 import type { Recipe } from "../report.ts";
 import type { LayerShape } from "../vocabulary.ts";
 import { windowsPerBatch } from "./batches.ts";
 import { CHUNK_ELEMENTS } from "./ends.ts";
 import { layerElements } from "./estimate.ts";
 import { SCORED_ELEMENTS } from "./evaluate.ts";
+import { cellsFor } from "./matrixReport.ts";
 import { scopes } from "./recipe.ts";
+import { HEAD_BYTES } from "./score.ts";
+import type { Scored } from "./scored.ts";
 import { PROBE } from "./speed.ts";
 
 /** What a device needs beyond the tensors that the method names. */
@@ -33,8 +42,8 @@ export interface Held {
     Recipe,
     "method" | "rotation" | "objective" | "regroup" | "samples" | "seqLen"
   >;
-  /** The text that is scored in the end, if one is. */
-  readonly evaluation: Windows | null;
+  /** What is scored in the end. */
+  readonly scored: readonly Pick<Scored, "by" | "windows" | "seqLen" | "predicted">[];
 }
 
 /** Bytes by what they are for. */
@@ -47,20 +56,6 @@ export const total = (terms: Terms): number => Object.values(terms).reduce((sum,
 /** Small tensors, and blocks rounded up to what an allocator hands out. */
 const SMALL_BYTES = 4e6;
 const ROUNDED_UP = 1.03;
-/** cuBLAS' workspace, `cuda/multiplier.ts`. */
-const WORKSPACE_BYTES = 64 * 2 ** 20;
-/** Attention's scores on `cuda`, at the most: `cuda/fused/decoder.ts`. */
-const SCORES_BYTES = 128 * 2 ** 20;
-/** Queries and scores that other devices take at a time, twice: `fused/attention.ts`. */
-const QUERY_BLOCK = 256;
-const PIECE_ELEMENTS = 2 ** 19;
-/** Columns that `cuda/fused/factor.ts` keeps aside. */
-const BAND = 512;
-/** Cells a side of a picture: `matrixReport.ts`. */
-const CELLS = 256;
-
-/** From this size on products of the search have operands in bfloat16 on `cuda`: `cuda/fused/products.ts`. */
-const ROUNDED_FROM = 1024;
 /** Layers of one shared rotation stay on the device between steps if all of them fit into this. */
 const RESIDENT_BYTES = 1e9;
 
@@ -76,7 +71,7 @@ function layersTogether({ shape, layers, recipe: { rotation } }: Held): number {
 
 /** Terms of every stage by its name. */
 export function stageTerms(held: Held, device: DeviceTraits): Readonly<Record<string, Terms>> {
-  const { shape, recipe, evaluation } = held;
+  const { shape, recipe, scored } = held;
   const together = layersTogether(held);
   const { d, ffn, heads, kvHeads, headDim } = shape;
   const cuda = device.device === "cuda";
@@ -105,16 +100,17 @@ export function stageTerms(held: Held, device: DeviceTraits): Readonly<Record<st
     weights,
     "basis of the stream": basis,
     metric,
-    "hessian and factor of down": device.factor * downHessian + (cuda ? F * BAND * ffn : 0),
+    "hessian and factor of down":
+      device.factor * downHessian + (cuda ? F * CUDA_LIMITS.factorBand * ffn : 0),
   };
   const learned = {
     weights: together * weights,
     // Neurons of an N:M pattern in their new order, beside the dense layer that is looked at again.
     ...(recipe.regroup && recipe.rotation.kind === "layer" ? { reordered: 3 * widest } : {}),
-    // Up to this size matrices that read the same input are stacked: layerProblem.ts.
-    ...(d <= 256 ? { stacked: together * (2 * widest + 2 * ofHeads) } : {}),
+    // Small matrices that read the same input are stacked.
+    ...(d <= STACK_UP_TO ? { stacked: together * (2 * widest + 2 * ofHeads) } : {}),
     // Operands of the search's products in bfloat16.
-    ...(cuda && d >= ROUNDED_FROM ? { rounded: (together * weights) / 2 } : {}),
+    ...(cuda && d >= CUDA_LIMITS.roundedFrom ? { rounded: (together * weights) / 2 } : {}),
     metric: together * metric,
     "basis of the stream": basis,
     "rotation of the heads": 8 * together * F * kvHeads * headDim ** 2,
@@ -141,16 +137,16 @@ export function stageTerms(held: Held, device: DeviceTraits): Readonly<Record<st
       ...prune,
       hessian: calibrated ? downHessian : 0,
       "mask, scores, before and after": 4 * widest,
-      pictures: F * CELLS * (8 * d + 3 * ffn),
+      pictures: F * cellsFor(held.layers) * (8 * d + 3 * ffn),
     },
     reopen: { weights, magnitudes: widest },
     ends: { "rows, folded, product": 3 * slice, rotations: rotated ? 2 * square : 0 },
-    ...(evaluation
-      ? {
-          evaluate: { weights, batch: batchBytes(shape, evaluation, cuda) },
-          score: scoreTerms(held, evaluation, slice),
-        }
-      : {}),
+    ...Object.fromEntries(
+      scored.flatMap((windows, i) => [
+        [`evaluate ${i}`, { weights, batch: batchBytes(shape, windows, cuda) }],
+        [`score ${i}`, scoreTerms(held, windows, slice)],
+      ]),
+    ),
     ...(cuda ? { speed: { "three matrices of speed.ts": 3 * F * PROBE ** 2 } } : {}),
   };
 }
@@ -161,29 +157,40 @@ function batchBytes(shape: LayerShape, { windows, seqLen }: Windows, cuda: boole
   const count = Math.min(windows, windowsPerBatch({ seqLen, ...shape }));
   const tokens = F * count * seqLen;
   const scores = cuda
-    ? Math.max(Math.min(F * heads * seqLen ** 2, SCORES_BYTES), F * heads * 64 * seqLen)
-    : 2 * F * Math.max(PIECE_ELEMENTS, (heads / kvHeads) * Math.min(seqLen, QUERY_BLOCK) * seqLen);
+    ? F * heads * cudaQueries(heads, seqLen) * seqLen
+    : 2 *
+      F *
+      Math.max(composed.scores, (heads / kvHeads) * Math.min(seqLen, composed.queries) * seqLen);
   const attention = tokens * (4 * d + 3 * heads * headDim + 4 * kvHeads * headDim) + scores;
   return Math.max(attention, tokens * (4 * d + 3 * ffn));
 }
 
-/** Hidden states of many windows, and with them one slice of the head. */
+/** Hidden states of many windows, and with them one slice of the head and what its logits become. */
 function scoreTerms(
   { shape, vocabulary }: Held,
-  { windows, seqLen }: Windows,
+  { by, windows, seqLen, predicted }: Held["scored"][number],
   slice: number,
 ): Terms {
   const long = vocabulary * shape.d > CHUNK_ELEMENTS;
   const together = long
     ? Math.max(1, Math.floor(SCORED_ELEMENTS / (seqLen * shape.d)))
     : windowsPerBatch({ seqLen, ...shape });
-  const hidden = F * Math.min(windows, together) * seqLen * shape.d;
-  return { "windows, without their last, normed": 3 * hidden, "head and logits": 4 * slice };
+  const inBatch = Math.min(windows, together) * seqLen;
+  // Tasks gather what predicts something, and a batch's more.
+  const positions =
+    by === "tasks" ? Math.min(predicted, HEAD_BYTES / (F * shape.d) + inBatch) : inBatch;
+  const rows = Math.min(vocabulary, Math.max(1, Math.floor(CHUNK_ELEMENTS / shape.d)));
+  return {
+    "windows, without their last, normed": 3 * F * positions * shape.d,
+    head: slice,
+    // Less their largest, and exponentiated.
+    logits: 3 * F * Math.min(CHUNK_ELEMENTS, positions * rows),
+  };
 }
 
 /** The largest of {@link stageTerms}, with what is there all the time. */
 export function deviceMemory(held: Held, device: DeviceTraits): number {
-  const always = SMALL_BYTES + (device.device === "cuda" ? WORKSPACE_BYTES : 0);
+  const always = SMALL_BYTES + (device.device === "cuda" ? CUDA_LIMITS.workspaceBytes : 0);
   const stages = Object.values(stageTerms(held, device)).map(total);
   return Math.ceil(always + ROUNDED_UP * Math.max(...stages));
 }
@@ -205,7 +212,7 @@ export function roomForLayer(
     samples: Infinity,
     seqLen,
   };
-  const evaluation = { windows: Infinity, seqLen };
-  const held = { shape, vocabulary: vocabSize, layers: 1, recipe, evaluation };
+  const scored = [{ by: "perplexity" as const, windows: Infinity, seqLen, predicted: Infinity }];
+  const held = { shape, vocabulary: vocabSize, layers: 1, recipe, scored };
   return (1 + SPARE_SHARE) * deviceMemory(held, { device: "cuda", factor: 2 }) + SPARE_BYTES;
 }

@@ -1,9 +1,9 @@
 /** What a run needs of the disk at its worst moment: beside the output, so that both together are what must be free. */
 import type { Recipe } from "../report.ts";
 import { matrixShape, ROLES, type LayerShape } from "../vocabulary.ts";
-import type { Windows } from "./deviceMemory.ts";
 import { cellsFor } from "./matrixReport.ts";
 import { scopes } from "./recipe.ts";
+import type { Scored } from "./scored.ts";
 import { TEST_TOKENS } from "./selfTest.ts";
 
 export interface DiskUse {
@@ -13,7 +13,7 @@ export interface DiskUse {
   /** Of the whole output, and of what stands in it for layers: these wait in the work folder. */
   readonly outputBytes: number;
   readonly layerBytes: number;
-  readonly evaluation: (Windows & { readonly baseline: boolean }) | null;
+  readonly scored: readonly Scored[];
 }
 
 /** A tokenizer, a config, headers. */
@@ -23,7 +23,7 @@ const FIGURES_BYTES = 2e5;
 
 /** Bytes beside the output. */
 export function workDisk(use: DiskUse): number {
-  const { shape, layers, recipe, outputBytes, layerBytes, evaluation } = use;
+  const { shape, layers, recipe, outputBytes, layerBytes } = use;
   const { d } = shape;
   const stream = 4 * recipe.samples * recipe.seqLen * d;
   const calibrated = recipe.method !== "magnitude";
@@ -42,9 +42,11 @@ export function workDisk(use: DiskUse): number {
   const metrics = shared && calibrated ? layers * 4 * 2 * d ** 2 : 0;
   // The report twice, as JSON and as a page; what the heatmaps are made of, copied.
   const committed = layerFiles + outputBytes + 2 * reports + heatmaps;
-  const scored = evaluation ? 2 * 4 * evaluation.windows * evaluation.seqLen * d : 0;
+  // Tasks have theirs in the system's folder for temporary files.
+  const texts = use.scored.filter(({ by }) => by === "perplexity");
+  const scored = 2 * 4 * d * Math.max(0, ...texts.map(({ tokens }) => tokens));
   // The unrotated model is an output with its work, in this one's work folder.
-  const baseline = evaluation?.baseline
+  const baseline = use.scored.some((one) => one.baseline)
     ? Math.max(committed, layerFiles + streams, outputBytes + scored)
     : 0;
   const most = Math.max(

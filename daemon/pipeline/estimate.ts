@@ -1,86 +1,258 @@
-/** The work of a run, from shapes alone: to weigh the progress bar, and to tell the time before the work. */
-import { stepFlops } from "../method/index.ts";
+/**
+ * The work of one layer, from shapes alone. What an element counts was found on one core of a processor, where everything
+ * is composed of TensorFlow.js' operations: time beyond that of the products, over the time of a SwiGLU's element.
+ */
+import { COMPOSED_LIMITS } from "../backend/index.ts";
+import { regroupComparisons, regroupedStretches, stepFlops } from "../method/index.ts";
 import type { Recipe } from "../report.ts";
-import { matrixShape, ROLES, type LayerShape } from "../vocabulary.ts";
+import { matrixShape, ROLES, type InputKind, type LayerShape } from "../vocabulary.ts";
+import { cellsFor } from "./matrixReport.ts";
+import { SAMPLE } from "./overview.ts";
+import { TEST_TOKENS } from "./selfTest.ts";
+import type { Scored } from "./scored.ts";
+import { NO_WORK, sum, times, type Work } from "./work.ts";
 
-interface LayerSize {
-  readonly shape: LayerShape;
-  readonly recipe: Recipe;
+const elementsOf = (roles: readonly (typeof ROLES)[number][], s: LayerShape): number =>
+  roles.reduce((n, role) => n + matrixShape(role, s)[0] * matrixShape(role, s)[1], 0);
+
+export const layerElements = (s: LayerShape): number => elementsOf(ROLES, s);
+
+/** Tokens and the length of the sequences that they stand in. */
+export interface Tokens {
+  readonly tokens: number;
+  readonly seqLen: number;
 }
 
-export const layerElements = (s: LayerShape): number =>
-  ROLES.reduce((sum, role) => sum + matrixShape(role, s)[0] * matrixShape(role, s)[1], 0);
+/** Of a score: written and read by products, masked, its row's largest taken off, exponentiated, divided. */
+const PER_SCORE = 2;
+/** Of an element that is turned by its position: in halves, each multiplied twice, added, put together again. */
+const PER_TURNED = 6;
 
-/** One layer over `windows` windows of `seqLen` tokens: its products, and causal attention at half of T². */
-export function forwardFlops(s: LayerShape, windows: number, seqLen: number): number {
-  const tokens = windows * seqLen;
-  return 2 * tokens * layerElements(s) + 2 * tokens * seqLen * s.heads * s.headDim;
-}
+/** Products of some matrices with their inputs; each output is written once. */
+const products = (roles: readonly (typeof ROLES)[number][], s: LayerShape): Work => ({
+  flops: 2 * elementsOf(roles, s),
+  elements: roles.reduce((n, role) => n + matrixShape(role, s)[0], 0),
+  seconds: 0,
+});
 
-/** `XᵀX` of the four inputs. */
-function hessianFlops(s: LayerShape, tokens: number): number {
-  const inputs = [s.d, s.heads * s.headDim, s.d, s.ffn];
-  return inputs.reduce((sum, n) => sum + 2 * tokens * n * n, 0);
-}
-
-/** Factorisation of the damped Hessian and error propagation: about 2/3 n³ + n³/3, then out · n² each matrix. */
-function sparseGptFlops(s: LayerShape): number {
-  return ROLES.reduce((sum, role) => {
-    const [out, n] = matrixShape(role, s);
-    return sum + n ** 3 + out * n ** 2;
-  }, 0);
-}
-
-export interface LayerWork {
-  /** The pass before all others that OWL looks for outliers in. */
-  readonly profile: number;
-  readonly collect: number;
-  readonly rotate: number;
-  readonly prune: number;
-  readonly propagate: number;
-}
-
-/** Operations of one layer by stage. */
-export function layerWork({ shape, recipe }: LayerSize): LayerWork {
-  const tokens = recipe.samples * recipe.seqLen;
-  const forward = forwardFlops(shape, recipe.samples, recipe.seqLen);
-  const calibrated = recipe.method !== "magnitude";
-  const rotated = recipe.rotation.kind !== "none";
-  const inverse = recipe.method === "sparsegpt" ? sparseGptFlops(shape) : 0;
+/** Of one token, what a layer computes on its way from one of its inputs to the next. */
+function stretches(s: LayerShape, seqLen: number): Readonly<Record<InputKind | "end", Work>> {
+  const { d, ffn, heads, kvHeads, headDim } = s;
+  const elements = (n: number): Work => ({ ...NO_WORK, elements: n });
+  // Masked scores are left out by blocks of queries only.
+  const keys = (seqLen + Math.min(seqLen, COMPOSED_LIMITS.queries)) / 2;
+  const attention: Work = {
+    flops: 2 * seqLen * heads * headDim,
+    elements: PER_SCORE * heads * keys + PER_TURNED * (heads + kvHeads) * headDim,
+    seconds: 0,
+  };
   return {
-    profile: recipe.profile.kind === "owl" ? forward : 0,
-    collect: calibrated ? forward + hessianFlops(shape, tokens) : 0,
-    rotate: rotated ? recipe.steps * stepFlops(shape, recipe.method) : 0,
-    // Passes up to o, gate/up and down, about 2/5, 3/5 and all of a layer; then the pruning itself.
-    prune: (calibrated ? 2 * forward + hessianFlops(shape, tokens) : 0) + inverse,
-    propagate: calibrated ? forward : 0,
+    qkv: elements(d),
+    o: sum(products(["q", "k", "v"], s), attention),
+    // With the residual stream.
+    mlp: sum(products(["o"], s), elements(2 * d)),
+    down: sum(products(["gate", "up"], s), elements(ffn)),
+    end: sum(products(["down"], s), elements(d)),
   };
 }
 
-/** Of a step, whatever its size: some fifty operations are called, and one number is waited for. */
-const STEP_SECONDS = 2e-3;
-/** Of one layer's regrouping: `regroupLayer` searches three orders for a tenth of a second each, twice. */
-const REGROUP_SECONDS = 0.6;
+const ORDER = ["qkv", "o", "mlp", "down", "end"] as const;
 
-/** Seconds that learning one layer takes whatever the rate of products: for small models the most of it. */
-export const rotateSeconds = ({ steps, rotation, regroup }: Recipe): number =>
-  rotation.kind === "none" ? 0 : steps * STEP_SECONDS + (regroup ? REGROUP_SECONDS : 0);
-
-/** What the models of a report are measured by. */
-export interface EvaluationWork {
-  readonly windows: number;
-  readonly seqLen: number;
-  /** Whether the model is pruned once more without rotation, to compare with. */
-  readonly baseline: boolean;
+/** Running tokens through a layer, as far as one of its inputs or to its end. */
+export function forward(s: LayerShape, { tokens, seqLen }: Tokens, to: InputKind | "end"): Work {
+  const by = stretches(s, seqLen);
+  const way = ORDER.slice(0, ORDER.indexOf(to) + 1);
+  return times(tokens, sum(...way.map((stretch) => by[stretch])));
 }
 
-/** Operations of evaluating behind a run. */
-export function evaluationFlops(
-  { shape, layers, recipe }: LayerSize & { readonly layers: number },
-  { windows, seqLen, baseline }: EvaluationWork,
-): number {
-  const models = baseline ? 3 : 2;
-  const { collect, prune, propagate } = layerWork({ shape, recipe });
-  const again = baseline ? collect + prune + propagate : 0;
-  return layers * (models * forwardFlops(shape, windows, seqLen) + again);
+const sizeOf = (kind: InputKind, s: LayerShape): number =>
+  ({ qkv: s.d, o: s.heads * s.headDim, mlp: s.d, down: s.ffn })[kind];
+const KINDS = ["qkv", "o", "mlp", "down"] as const;
+
+/** `XᵀX` of one input. */
+const hessian = (kind: InputKind, s: LayerShape, tokens: number): Work => ({
+  ...NO_WORK,
+  flops: 2 * tokens * sizeOf(kind, s) ** 2,
+});
+
+/** Of all four damped Hessians: about 2/3 n³ + n³/3. */
+const factors = (s: LayerShape): Work => ({
+  ...NO_WORK,
+  flops: KINDS.reduce((n, kind) => n + sizeOf(kind, s) ** 3, 0),
+});
+
+/** Bytes a second from a file to the device or back: what a disk takes over some gigabytes, not its cache. */
+const FILE_RATE = 2e9;
+const fileSeconds = (bytes: number): number => bytes / FILE_RATE;
+
+/** The residual stream of so many tokens, written or read. */
+const streamed = (s: LayerShape, tokens: number): Work => ({
+  ...NO_WORK,
+  seconds: fileSeconds(4 * tokens * s.d),
+});
+
+/** Of a weight that is read: made float32, looked through, its norm folded in. */
+const PER_READ = 10;
+
+export const readLayerWork = (s: LayerShape): Work => ({
+  ...NO_WORK,
+  elements: PER_READ * layerElements(s),
+  seconds: fileSeconds(2 * layerElements(s)),
+});
+
+/** Of a step, whatever its size: about a hundred operations are called, and one number is waited for. */
+const STEP_SECONDS = 3e-3;
+/** Of a weight in a step: its rotated copy, the importance and the gradient of that, written and read. */
+const PER_STEP = 3;
+/** Of one comparison of `regroupLayer` on the host. */
+const COMPARISON_SECONDS = 2.5e-10;
+
+function rotating(shape: LayerShape, recipe: Recipe): Work {
+  if (recipe.rotation.kind === "none") return NO_WORK;
+  const weights = layerElements(shape);
+  const step: Work = {
+    flops: stepFlops(shape, recipe.method),
+    elements: PER_STEP * weights,
+    seconds: STEP_SECONDS,
+  };
+  const ownR1 = recipe.rotation.kind === "layer";
+  const count = !recipe.regroup ? 0 : ownR1 ? regroupedStretches(recipe.objective).length : 1;
+  const regroup: Work = {
+    // What is compared are the weights as the rotation leaves them.
+    flops: 2 * shape.d * weights,
+    elements: PER_STEP * weights,
+    seconds: COMPARISON_SECONDS * regroupComparisons(shape, ownR1),
+  };
+  return sum(times(recipe.steps, step), times(count, regroup));
+}
+
+/** Of a layer, whatever its size: some hundred operations, its files made durable, its report. */
+const LAYER_SECONDS = 0.03;
+/** Of a weight: importance, entropy and pruned mass, which orders it, before and after rotation, and its mask. */
+const PER_PICTURED = 35;
+/** Of a weight that a histogram counts, on the host. */
+const HISTOGRAM_SECONDS = 1e-7;
+/** Of a weight that is chosen or not, rounded, written. */
+const PER_DELETED = 10;
+/** Of a weight that takes the errors of those before it over. */
+const PER_CORRECTED = 9;
+
+/** What a report shows of a layer, before and after. */
+function picturing(s: LayerShape, layers: number): Work {
+  const cells = cellsFor(layers);
+  const parts = ROLES.map((role): Work => {
+    const [rows, columns] = matrixShape(role, s);
+    const weights = rows * columns;
+    return {
+      // Three are pooled, rows first.
+      flops: 3 * 2 * weights * Math.min(rows, cells),
+      elements: PER_PICTURED * weights,
+      seconds: 2 * HISTOGRAM_SECONDS * Math.min(weights, SAMPLE),
+    };
+  });
+  return sum(...parts);
+}
+
+function deleting(s: LayerShape, { method, rotation }: Recipe): Work {
+  const weights = layerElements(s);
+  const corrected = method === "sparsegpt";
+  const correcting = ROLES.reduce(
+    (n, role) => n + matrixShape(role, s)[0] * matrixShape(role, s)[1] ** 2,
+    0,
+  );
+  const chosen: Work = {
+    // The rotation is folded in.
+    flops: (rotation.kind === "none" ? 0 : 2 * s.d * weights) + (corrected ? correcting : 0),
+    elements: (PER_DELETED + (corrected ? PER_CORRECTED : 0)) * weights,
+    seconds: LAYER_SECONDS + fileSeconds(2 * weights),
+  };
+  return corrected ? sum(chosen, factors(s)) : chosen;
+}
+
+/** Of a logit: written, its row's largest looked for and taken off, exponentiated, added up. */
+const PER_LOGIT = 6;
+
+const head = ({ shape: { d }, vocabulary }: RunSize, positions: number): Work => ({
+  ...NO_WORK,
+  flops: 2 * positions * d * vocabulary,
+  elements: PER_LOGIT * positions * vocabulary,
+});
+
+/** A model that is read and scored on a text or on tasks. */
+export function modelWork(run: RunSize, { tokens, windows, predicted }: Scored): Work {
+  const { shape, layers } = run;
+  const mean = { tokens, seqLen: tokens / Math.max(1, windows) };
+  const stream = streamed(shape, tokens);
+  const layer = sum(forward(shape, mean, "end"), times(2, stream), readLayerWork(shape));
+  return sum(stream, times(layers, layer), head(run, predicted));
+}
+
+/** Of a layer's tensors that go into the output, its report, and what reads both again. */
+const COMMIT_SECONDS = 0.02;
+
+/** The output put together, read again and tested. */
+export function commitWork(run: RunSize): Work {
+  const { shape, layers } = run;
+  const copied = { ...NO_WORK, seconds: COMMIT_SECONDS + fileSeconds(4 * layerElements(shape)) };
+  const tested = forward(shape, { tokens: TEST_TOKENS, seqLen: TEST_TOKENS }, "end");
+  const layer = sum(copied, readLayerWork(shape), tested);
+  return sum(times(layers, layer), head(run, 4 * TEST_TOKENS));
+}
+
+export interface LayerWork {
+  /** Of the whole stream, before the first layer. */
+  readonly embed: Work;
+  /** The pass before all others that OWL looks for outliers in. */
+  readonly profile: Work;
+  readonly collect: Work;
+  readonly rotate: Work;
+  readonly prune: Work;
+  readonly propagate: Work;
+}
+
+export interface RunSize {
+  readonly shape: LayerShape;
+  readonly vocabulary: number;
+  readonly layers: number;
+  readonly recipe: Recipe;
+}
+
+/** One layer by stage. */
+export function layerWork({ shape, layers, recipe }: RunSize): LayerWork {
+  const { samples, seqLen, method, profile } = recipe;
+  const own = { tokens: samples * seqLen, seqLen };
+  const stream = streamed(shape, own.tokens);
+  const through = sum(forward(shape, own, "end"), times(2, stream));
+  const hessians = KINDS.map((kind) => hessian(kind, shape, own.tokens));
+  const inGroups = KINDS.map((kind) => forward(shape, own, kind));
+  const calibrated = method !== "magnitude";
+  // The metric of SparseGPT: factors, and the inverses that R1 turns.
+  const metric =
+    method === "sparsegpt" ? sum(factors(shape), { ...NO_WORK, flops: 2 * shape.d ** 3 }) : NO_WORK;
+  const shared = recipe.rotation.kind === "every" || recipe.rotation.kind === "global";
+  const collect = sum(
+    forward(shape, own, "down"),
+    stream,
+    ...hessians,
+    metric,
+    readLayerWork(shape),
+    // Inside a scope the next layer sees this one's dense output.
+    shared ? through : NO_WORK,
+  );
+  return {
+    embed: calibrated ? stream : NO_WORK,
+    profile: profile.kind === "owl" ? sum(through, readLayerWork(shape)) : NO_WORK,
+    collect: calibrated ? collect : NO_WORK,
+    rotate: rotating(shape, recipe),
+    prune: sum(
+      calibrated ? sum(stream, ...inGroups, ...hessians) : NO_WORK,
+      // One layer alone is still there from learning.
+      calibrated && !shared ? NO_WORK : readLayerWork(shape),
+      picturing(shape, layers),
+      // Three streams of the self-test.
+      forward(shape, { tokens: 3 * TEST_TOKENS, seqLen: TEST_TOKENS }, "end"),
+      deleting(shape, recipe),
+    ),
+    propagate: calibrated ? through : NO_WORK,
+  };
 }

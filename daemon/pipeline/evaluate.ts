@@ -6,6 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { allOrNothing } from "../backend/index.ts";
 import {
   disposeContext,
   disposeLayer,
@@ -41,21 +42,31 @@ export interface Perplexity {
  * @param onProgress share of the layers done, 0…1
  * @param scratch folder on whose disk two residual streams of all windows find room for the while
  */
-export async function perplexity(
+export function perplexity(
   model: Model,
   windows: readonly Int32Array[],
   signal: AbortSignal,
   onProgress: (share: number) => void,
   scratch: string = tmpdir(),
 ): Promise<Perplexity> {
+  return allOrNothing(() => scoredIn(scratch, model, windows, signal, onProgress));
+}
+
+async function scoredIn(
+  scratch: string,
+  model: Model,
+  windows: readonly Int32Array[],
+  signal: AbortSignal,
+  onProgress: (share: number) => void,
+): Promise<Perplexity> {
   const seqLen = windows[0]?.length ?? 0;
   const { config } = model;
   const folder = await mkdtemp(join(scratch, "perplexity-"));
-  const context = sequenceContext(config, seqLen);
   const shape: StreamShape = { windows: windows.length, seqLen, d: config.shape.d };
   const parts = config.layers + 1;
   let stream: StreamReader | null = null;
   try {
+    const context = sequenceContext(config, seqLen);
     stream = await embed(model, windows, join(folder, "0"), signal, SCRATCH);
     for (let i = 0; i < config.layers; i++) {
       const layer = await readLayer(model.checkpoint, config, i);
@@ -66,19 +77,18 @@ export async function perplexity(
       const source: StreamReader = stream;
       const path = join(folder, String((i + 1) % 2));
       const through = (target: StreamWriter) => propagate(source, target, pass);
-      const next = await writeStream(path, shape, through, SCRATCH).finally(() => {
-        disposeLayer(layer);
-      });
+      const next = await writeStream(path, shape, through, SCRATCH);
+      disposeLayer(layer);
       await source.close();
       stream = next;
     }
     const nll = await score(model, windows, stream, signal);
+    disposeContext(context);
     const tokens = windows.length * (seqLen - 1);
     onProgress(1);
     return { perplexity: Math.exp(nll / tokens), tokens };
   } finally {
     await stream?.close();
-    disposeContext(context);
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -137,11 +147,8 @@ async function score(
     hidden.dispose();
     sum += losses.reduce((a, b) => a + b, 0);
   };
-  try {
-    const leave = roomForLayer(config, seqLen);
-    await eachStreamed(stream, { perBatch, signal, leave, last: true }, scoreBatch);
-    return sum;
-  } finally {
-    head.dispose();
-  }
+  const leave = roomForLayer(config, seqLen);
+  await eachStreamed(stream, { perBatch, signal, leave, last: true }, scoreBatch);
+  head.dispose();
+  return sum;
 }

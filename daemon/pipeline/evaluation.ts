@@ -1,9 +1,15 @@
 /** The perplexities of a report, all on the same windows. */
 import type { Model } from "../model/index.ts";
 import type { PerplexityRow } from "../report.ts";
-import { checkVocabulary, evaluationWindows, largestId, loadTokenizer } from "../text/index.ts";
+import {
+  checkVocabulary,
+  evaluationWindows,
+  largestId,
+  loadTokenizer,
+  type SourceFile,
+} from "../text/index.ts";
 import { perplexity } from "./evaluate.ts";
-import { measuredLabels, withMeasured, type Measured } from "./measured.ts";
+import { measuredLabels, measuredPart, withMeasured, type Measured } from "./measured.ts";
 import type { PruneOptions } from "./options.ts";
 import { DEFAULTS } from "./recipe.ts";
 import type { Run } from "./run.ts";
@@ -13,6 +19,7 @@ export interface Evaluation {
   readonly seqLen: number;
   readonly tokens: number;
   readonly textSha256: string;
+  readonly files: readonly SourceFile[];
   readonly baseline: boolean;
 }
 
@@ -49,19 +56,16 @@ export async function measurePerplexities(
   evaluation: Evaluation,
   measured: Measured,
 ): Promise<readonly PerplexityRow[]> {
-  run.progress.start("evaluate");
   const known = await run.work.readPerplexity();
-  const labels = measuredLabels(run, evaluation.baseline);
   const { windows, tokens, seqLen, textSha256 } = evaluation;
   const { signal, work } = run;
   const rows: PerplexityRow[] = [];
-  for (const [n, label] of labels.entries()) {
-    const tell = (share: number) => {
-      run.progress.at((n + share) / labels.length);
-    };
+  for (const label of measuredLabels(run.recipe, evaluation.baseline)) {
     let row = known.find((other) => other.label === label && sameText(other, evaluation));
-    if (row === undefined) {
-      const found = await withMeasured(run, label, measured, tell, (model, onProgress) =>
+    if (row) run.progress.skipPart("evaluate", measuredPart("perplexity", label));
+    else {
+      const which = ["perplexity", label] as const;
+      const found = await withMeasured(run, which, measured, (model, onProgress) =>
         perplexity(model, windows, signal, onProgress, work.path),
       );
       const length = windows.length;

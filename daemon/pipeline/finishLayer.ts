@@ -1,7 +1,7 @@
 /** One layer from its learned rotation to its file: fold, prune, pass the stream on, describe, write. */
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { rm } from "node:fs/promises";
-import { releaseSpare } from "../backend/index.ts";
+import { beside, releaseSpare, together } from "../backend/index.ts";
 import {
   measure,
   permuteMetric,
@@ -45,7 +45,8 @@ export interface Boundary {
 
 /**
  * Takes the boundary over, and returns the next layer's. Its files reach the disk while the next layer is worked on;
- * until they have, nothing is removed that the layer can be made from again.
+ * until they have, nothing is removed that the layer can be made from again. To be called within `allOrNothing`: where
+ * it fails, it gives up its files only.
  */
 export async function finishLayer(
   run: Run,
@@ -88,13 +89,12 @@ export async function finishLayer(
   learned.metrics.used(i);
 
   let file: LayerFileWriter | null = null;
-  let pruned: DecoderLayer | null = null;
   let stream: StreamReader | null = null;
   try {
     // Never more than one layer is on its way to the disk.
     await boundary.settled;
     file = await LayerFileWriter.begin(run.work.layer(i));
-    pruned = await pruneLayer(run, i, rotated, boundary.stream, {
+    const pruned = await pruneLayer(run, i, rotated, boundary.stream, {
       note,
       pruned: (role, before, after) => {
         taken.take(role, before, after);
@@ -113,19 +113,16 @@ export async function finishLayer(
     const selfTest = { dense: denseStream, rotated: rotatedStream, pruned: prunedStream };
     await file.describe(rotation, selfTest, { report, fallbacks });
     const streams = { input: boundary.stream, output: stream };
-    const settled = settle(run, i, file, streams, learned).then(() => {
-      run.listener({ type: "layer", report });
-    });
-    // Its failure is told where it is waited for.
-    settled.catch(() => undefined);
+    const onDisk = settle(run, i, file, streams, learned);
+    const settled = beside(
+      onDisk.then(() => {
+        run.listener({ type: "layer", report });
+      }),
+    );
     const basis = recipe.rotation.kind === "none" ? null : rotation.r1.clone();
     return { stream, basis, selfTest, settled };
   } catch (error) {
-    // Files may still be on their way to the disk, which must not go on behind the run's lock.
-    await Promise.allSettled([before, figures, heatmap.written, file?.abort(), stream?.close()]);
-    taken.dispose();
-    disposeLayer(pruned ?? rotated);
-    tf.dispose([denseStream, rotatedStream]);
+    await Promise.allSettled([file?.abort(), stream?.close()]);
     throw error;
   }
 }
@@ -167,7 +164,7 @@ async function describeBefore(
 ): Promise<LayerFacts["before"]> {
   const { shape } = run.model.config;
   const pattern = run.budget.layerPattern(index);
-  const [figures, pictures] = await Promise.all([
+  const [figures, pictures] = await together([
     figuresOf(run, index, matrices, metric, null),
     picturesBefore(matrices, metric, shape, pattern, cells),
   ]);

@@ -11,6 +11,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { beside, together } from "../backend/index.ts";
 import {
   encodeFloats,
   writeSafetensors,
@@ -26,7 +27,7 @@ import {
 } from "../method/index.ts";
 import { inputNormName, postAttentionNormName, weightPlace } from "../model/index.ts";
 import { HEATMAPS, heatmapPath, keptPath, numberedFile } from "../runFiles.ts";
-import { INPUT_KINDS, ROLES } from "../vocabulary.ts";
+import { INPUT_KINDS, ROLES, type InputKind } from "../vocabulary.ts";
 import { inStep } from "./inStep.ts";
 import { storedBytes } from "./rounding.ts";
 import type { Run } from "./run.ts";
@@ -62,7 +63,7 @@ export async function writeHeatmapFile(
   const identity = identityRotation(shape);
   const gain = async (kind: string, name: string): Promise<TensorData> =>
     vector(`gain.${kind}`, await checkpoint.readFloats(name));
-  const asked = Promise.all([
+  const asked = together([
     ...columns("before", denseMetric, identity, run),
     ...columns("after", metric, rotation, run),
     gain("qkv", inputNormName(layer)),
@@ -72,7 +73,7 @@ export async function writeHeatmapFile(
   ]);
   const basis = rotated && layer === first ? floats("r1", "F16", rotation.r1) : null;
   disposeRotation(identity);
-  await inStep(Promise.all([asked, basis]));
+  await inStep(together([asked, basis]));
   const places = Object.fromEntries(ROLES.map((role) => [role, weightPlace(config, layer, role)]));
   const facts = {
     shape,
@@ -86,10 +87,7 @@ export async function writeHeatmapFile(
     const heatmap = JSON.stringify(facts);
     await writeSafetensors(heatmapPath(run.work.path, layer), tensors, { heatmap });
   };
-  const written = write();
-  // Its failure is told where it is waited for.
-  written.catch(() => undefined);
-  return { written };
+  return { written: beside(write()) };
 }
 
 /** Into the output, as they are. */
@@ -110,11 +108,12 @@ function columns(
   run: Run,
 ): Promise<TensorData>[] {
   const weights = columnWeights(metric, rotation, run.model.config.shape);
-  return INPUT_KINDS.map(async (kind) => {
+  const read = async (kind: InputKind): Promise<TensorData> => {
     const values = await weights[kind].data<"float32">();
     weights[kind].dispose();
     return vector(`${side}.${kind}`, values);
-  });
+  };
+  return INPUT_KINDS.map((kind) => beside(read(kind)));
 }
 
 const vector = (name: string, values: Float32Array): TensorData => ({

@@ -1,4 +1,4 @@
-import { hasOwnMemory } from "../backend/index.ts";
+import { beside, hasOwnMemory } from "../backend/index.ts";
 
 /**
  * For what was asked of the device and is only needed later: a device with memory of its own goes on meanwhile. Where
@@ -7,6 +7,6 @@ import { hasOwnMemory } from "../backend/index.ts";
  * @param asked its failure is told to whoever waits for it in the end
  */
 export async function inStep(asked: Promise<unknown>): Promise<void> {
-  asked.catch(() => undefined);
+  void beside(asked);
   if (!hasOwnMemory()) await asked;
 }

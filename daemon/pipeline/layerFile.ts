@@ -3,6 +3,7 @@
  * needs of it (rotation, self-test streams, report). Its existence is what "finished" means.
  */
 import type * as tf from "@tensorflow/tfjs-core";
+import { beside } from "../backend/index.ts";
 import {
   GrowingFile,
   openCheckpoint,
@@ -54,10 +55,10 @@ export class LayerFileWriter {
 
   /** @param parts the tensor's bytes one below the other; may still be on their way from the device */
   store(spec: TensorSpec, parts: readonly Promise<Uint8Array>[]): void {
-    this.#writing = this.#writing.then(async () => {
+    const written = this.#writing.then(async () => {
       await this.file.append(spec, await Promise.all(parts));
     });
-    this.#writing.catch(() => undefined);
+    this.#writing = beside(written);
   }
 
   /** Resolves when everything that was stored so far has left memory. */
@@ -106,12 +107,25 @@ export interface LayerFile {
   readInto: Checkpoint["readInto"];
   readRotation(): Promise<Rotation>;
   readStreams(): Promise<SelfTestStreams>;
-  close(): Promise<void>;
 }
 
-/** @throws pipeline/corrupt-work and what reading a safetensors file may throw */
-export async function openLayerFile(path: string): Promise<LayerFile> {
+/**
+ * Opens a finished layer for `use`.
+ * @throws pipeline/corrupt-work and what reading a safetensors file may throw
+ */
+export async function withLayerFile<T>(
+  path: string,
+  use: (layer: LayerFile) => Promise<T>,
+): Promise<T> {
   const file = await openCheckpoint(path);
+  try {
+    return await use(await layerFile(file, path));
+  } finally {
+    await file.close();
+  }
+}
+
+async function layerFile(file: Checkpoint, path: string): Promise<LayerFile> {
   if (!file.tensors.has(FINISHED)) throw corruptWork(path, "its layer report is missing");
   const report = Buffer.from(await file.readBytes(FINISHED)).toString();
   return {
@@ -127,6 +141,5 @@ export async function openLayerFile(path: string): Promise<LayerFile> {
         pruned: (await readTensor(file, PRUNED)) as tf.Tensor3D,
       };
     },
-    close: () => file.close(),
   };
 }

@@ -5,17 +5,18 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
+import { allOrNothing } from "../backend/index.ts";
 import { disposeRotation, type Rotation } from "../method/index.ts";
 import type { Fallback, LayerReport } from "../report.ts";
 import { openStream, type StreamReader, type StreamShape } from "./activations.ts";
 import { corruptWork } from "./errors.ts";
 import { embed } from "./evaluate.ts";
 import { finishLayer, type Boundary } from "./finishLayer.ts";
-import { openLayerFile, type SelfTestStreams } from "./layerFile.ts";
+import { withLayerFile, type SelfTestStreams } from "./layerFile.ts";
 import { scopes } from "./recipe.ts";
 import type { Run } from "./run.ts";
 import { learnScope } from "./scopeRotation.ts";
-import { disposeStreams, selfTestIds, startSelfTest } from "./selfTest.ts";
+import { selfTestIds, startSelfTest } from "./selfTest.ts";
 
 export interface LayersResult {
   readonly reports: readonly LayerReport[];
@@ -41,10 +42,11 @@ export async function pruneLayers(
     for (const [first, end] of scopes(run.recipe.rotation, layers)) {
       if (end <= finished) continue;
       const input = boundary.stream ? { stream: boundary.stream, basis: boundary.basis } : null;
-      const scope = await learnScope(run, { first, end }, input);
+      const scope = await allOrNothing(() => learnScope(run, { first, end }, input));
       try {
         for (let i = Math.max(first, finished); i < end; i++) {
-          boundary = await finishLayer(run, i, { first, end }, scope, boundary);
+          const before = boundary;
+          boundary = await allOrNothing(() => finishLayer(run, i, { first, end }, scope, before));
         }
       } finally {
         scope.dispose();
@@ -54,9 +56,6 @@ export async function pruneLayers(
       await rm(run.work.rotation(first), { force: true });
     }
     await boundary.settled;
-  } catch (error) {
-    disposeStreams(boundary.selfTest);
-    throw error;
   } finally {
     await boundary.settled.catch(() => undefined);
     await boundary.stream?.close();
@@ -87,10 +86,10 @@ async function enter(
       throw error;
     }
   }
-  const file = await openLayerFile(run.work.layer(i - 1));
-  const rotation = await file.readRotation();
-  const selfTest = await file.readStreams();
-  await file.close();
+  const { rotation, selfTest } = await withLayerFile(run.work.layer(i - 1), async (file) => ({
+    rotation: await file.readRotation(),
+    selfTest: await file.readStreams(),
+  }));
   rotation.r2.dispose();
   const rotated = run.recipe.rotation.kind !== "none";
   if (!rotated) rotation.r1.dispose();
@@ -126,16 +125,16 @@ async function gather(run: Run, layers: number) {
   let firstR1: tf.Tensor2D | null = null;
   let lastRotation: Rotation | null = null;
   for (let i = 0; i < layers; i++) {
-    const file = await openLayerFile(run.work.layer(i));
-    reports.push(file.finished.report);
-    fallbacks.push(...file.finished.fallbacks);
-    if (i === 0 || i === layers - 1) {
-      const rotation = await file.readRotation();
-      firstR1 ??= rotation.r1.clone();
-      if (i === layers - 1) lastRotation = rotation;
-      else disposeRotation(rotation);
-    }
-    await file.close();
+    const { finished, rotation } = await withLayerFile(run.work.layer(i), async (file) => ({
+      finished: file.finished,
+      rotation: i === 0 || i === layers - 1 ? await file.readRotation() : null,
+    }));
+    reports.push(finished.report);
+    fallbacks.push(...finished.fallbacks);
+    if (!rotation) continue;
+    firstR1 ??= rotation.r1.clone();
+    if (i === layers - 1) lastRotation = rotation;
+    else disposeRotation(rotation);
   }
   if (!firstR1 || !lastRotation) throw new RangeError("a model has at least one layer");
   return { reports, fallbacks, firstR1, lastRotation };

@@ -67,29 +67,24 @@ async function learnOwn(run: Run, scope: Scope, layers: Layers, start: Rotation)
   const curve = curveRecorder(run, scope);
   let rotation = start;
   let neurons: Int32Array | null = null;
-  try {
-    for (const [k, phases] of stretches.entries()) {
-      const problem = await layers.load(0, neurons);
-      const before = rotation;
-      rotation = (await learnRotation(problem, curve.options(phases, counts[k] ?? 0), before))
-        .rotation;
-      disposeRotation(before);
-      if (pattern.kind === "nm" && regroup) {
-        const learned = rotation;
-        const order = await regroupLayer(problem, learned, {
-          pattern,
-          ownR1: true,
-          signal: run.signal,
-        });
-        disposeRotation(learned);
-        rotation = order.rotation;
-        neurons = neurons ? reordered(neurons, order.neurons) : order.neurons;
-      }
-      layers.release(problem, 0);
+  for (const [k, phases] of stretches.entries()) {
+    const problem = await layers.load(0, neurons);
+    const before = rotation;
+    const options = curve.options(phases, counts[k] ?? 0);
+    ({ rotation } = await learnRotation(problem, options, before));
+    disposeRotation(before);
+    if (pattern.kind === "nm" && regroup) {
+      const learned = rotation;
+      const order = await regroupLayer(problem, learned, {
+        pattern,
+        ownR1: true,
+        signal: run.signal,
+      });
+      disposeRotation(learned);
+      rotation = order.rotation;
+      neurons = neurons ? reordered(neurons, order.neurons) : order.neurons;
     }
-  } catch (error) {
-    disposeRotation(rotation);
-    throw error;
+    layers.release(problem, 0);
   }
   return { rotation, neurons: neurons && [neurons], curve: curve.points };
 }
@@ -118,30 +113,22 @@ async function learnShared(
     },
   });
   const options = curve.options(DEFAULT_PHASES[objective], steps);
-  const { rotation } = await learnRotation(problem, options, start).finally(() => {
-    disposeRotation(start);
-  });
+  const { rotation } = await learnRotation(problem, options, start);
+  disposeRotation(start);
   if (pattern.kind !== "nm" || !regroup) return { rotation, neurons: null, curve: curve.points };
 
   const neurons: Int32Array[] = [];
   const r2: tf.Tensor3D[] = [];
   const owns = splitRotation(rotation, count);
-  try {
-    for (const [index, own] of owns.entries()) {
-      const layer = await layers.load(index, null);
-      const order = await regroupLayer(layer, own, { pattern, ownR1: false, signal: run.signal });
-      layers.release(layer, index);
-      neurons.push(order.neurons);
-      r2.push(order.rotation.r2);
-      order.rotation.r1.dispose();
-    }
-  } catch (error) {
-    tf.dispose(r2);
-    disposeRotation(rotation);
-    throw error;
-  } finally {
-    owns.forEach(disposeRotation);
+  for (const [index, own] of owns.entries()) {
+    const layer = await layers.load(index, null);
+    const order = await regroupLayer(layer, own, { pattern, ownR1: false, signal: run.signal });
+    layers.release(layer, index);
+    neurons.push(order.neurons);
+    r2.push(order.rotation.r2);
+    order.rotation.r1.dispose();
   }
+  owns.forEach(disposeRotation);
   const turned = { r1: rotation.r1, r2: tf.concat(r2, 0) };
   tf.dispose([rotation.r2, ...r2]);
   return { rotation: turned, neurons, curve: curve.points };

@@ -1,6 +1,6 @@
 /** The figures and pictures of one layer for the report: importance before and after rotation, and the mask. */
 import * as tf from "@tensorflow/tfjs-core";
-import { hasOwnMemory, rowSelection, selectLowest } from "../backend/index.ts";
+import { beside, hasOwnMemory, rowSelection, selectLowest, together } from "../backend/index.ts";
 import {
   columnWeights,
   disposeRotation,
@@ -63,14 +63,14 @@ export async function picturesBefore(
     const s = importance(matrices[role], columns[INPUT_OF[role]]);
     const sample = sampledRows(s);
     const mask = selectLowest(sample, rowSelection(pattern, s.shape[1]));
-    const picture = Promise.all([pooling.importance(s), histogramOf(sample, mask)]);
+    const picture = together([pooling.importance(s), histogramOf(sample, mask)]);
     s.dispose();
     const [overview, histogram] = await picture;
     return [role, { overview, histogram }] as const;
   };
   const pictures: ReturnType<typeof draw>[] = [];
   for (const role of ROLES) {
-    const picture = draw(role);
+    const picture = beside(draw(role));
     pictures.push(picture);
     // A device with memory of its own is asked for all at once, without a pause: the tensors have served then.
     if (!hasOwnMemory()) await picture;
@@ -82,7 +82,7 @@ export async function picturesBefore(
 
 /** Takes both tensors over; see {@link importanceHistogram}. */
 async function histogramOf(sample: tf.Tensor2D, pruned: tf.Tensor2D): Promise<Histogram> {
-  const [importances, marks] = await Promise.all([sample.data<"float32">(), pruned.data()]);
+  const [importances, marks] = await together([sample.data<"float32">(), pruned.data()]);
   tf.dispose([sample, pruned]);
   return importanceHistogram(importances, marks);
 }
@@ -104,32 +104,25 @@ export class PrunedPictures {
    * @param stored as the output holds it
    */
   take(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): void {
-    const picture = this.#picture(role, rotated, stored);
     // Its failure is told by `finish`.
-    picture.catch(() => undefined);
-    this.#taken.set(role, picture);
+    this.#taken.set(role, beside(this.#picture(role, rotated, stored)));
   }
 
   /** What was taken; frees what taking pictures needed. */
   async finish(): Promise<Record<Role, PrunedPicture>> {
     const taken = [...this.#taken].map(async ([role, picture]) => [role, await picture] as const);
-    this.dispose();
-    return Object.fromEntries(await Promise.all(taken)) as Record<Role, PrunedPicture>;
-  }
-
-  /** For a run that was stopped before {@link finish}. */
-  dispose(): void {
     this.#pooling.dispose();
     tf.dispose(Object.values(this.#columns));
+    return Object.fromEntries(await Promise.all(taken)) as Record<Role, PrunedPicture>;
   }
 
   async #picture(role: Role, rotated: tf.Tensor2D, stored: tf.Tensor2D): Promise<PrunedPicture> {
     const s = importance(rotated, this.#columns[INPUT_OF[role]]);
     const sample = sampledRows(s);
-    const drawn = this.#pooling.importance(s);
+    const drawn = beside(this.#pooling.importance(s));
     s.dispose();
     const ones = tf.tidy(() => tf.cast<tf.Tensor2D>(tf.equal(stored, 0), "float32"));
-    const asked = Promise.all([
+    const asked = together([
       drawn,
       histogramOf(sample, sampledRows(ones)),
       this.#pooling.mask(ones),

@@ -2,7 +2,7 @@
 import { HARNESS } from "../tasks/index.ts";
 import type { TaskReport, TaskRow } from "../report.ts";
 import { answerTasks, type AskedTasks } from "./askTasks.ts";
-import { measuredLabels, withMeasured, type Measured } from "./measured.ts";
+import { measuredLabels, measuredPart, withMeasured, type Measured } from "./measured.ts";
 import type { Run } from "./run.ts";
 
 /** @param baseline whether the model pruned without rotation is measured too */
@@ -12,16 +12,14 @@ export async function measureTasks(
   baseline: boolean,
   measured: Measured,
 ): Promise<TaskReport> {
-  run.progress.start("evaluate");
   const rows: TaskRow[] = [...(await run.work.readTasks())];
-  const labels = measuredLabels(run, baseline);
-  for (const [n, label] of labels.entries()) {
-    if (rows.some((row) => row.label === label)) continue;
-    const tell = (share: number) => {
-      run.progress.at((n + share) / labels.length);
-    };
+  for (const label of measuredLabels(run.recipe, baseline)) {
+    if (rows.some((row) => row.label === label)) {
+      run.progress.skipPart("evaluate", measuredPart("tasks", label));
+      continue;
+    }
     const { signal } = run;
-    const { tasks } = await withMeasured(run, label, measured, tell, (model, onProgress) =>
+    const { tasks } = await withMeasured(run, ["tasks", label], measured, (model, onProgress) =>
       answerTasks(model, asked, { signal, onProgress }),
     );
     for (const { task, version, items, figures, files } of tasks) {

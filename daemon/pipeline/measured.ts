@@ -4,7 +4,7 @@
  */
 import { openCheckpoint } from "../checkpoint/index.ts";
 import { openModel, type Model } from "../model/index.ts";
-import type { ModelLabel } from "../report.ts";
+import type { ModelLabel, Recipe } from "../report.ts";
 import type { Run } from "./run.ts";
 
 /** The folders to measure: finished when they are asked for. */
@@ -14,36 +14,46 @@ export interface Measured {
   readonly unrotated: (onProgress: (share: number) => void) => Promise<string>;
 }
 
-/** Share of the time of a baseline's row that its pruning takes, for the progress bar. */
-const PRUNING_SHARE = 0.8;
-
-const ownLabel = (run: Run): ModelLabel =>
-  run.recipe.rotation.kind === "none" ? "pruned" : "rotated + pruned";
+const ownLabel = ({ rotation }: Pick<Recipe, "rotation">): ModelLabel =>
+  rotation.kind === "none" ? "pruned" : "rotated + pruned";
 
 /** @param baseline whether the unrotated model is among them */
-export const measuredLabels = (run: Run, baseline: boolean): readonly ModelLabel[] =>
-  baseline ? ["dense", "pruned", ownLabel(run)] : ["dense", ownLabel(run)];
+export const measuredLabels = (
+  recipe: Pick<Recipe, "rotation">,
+  baseline: boolean,
+): readonly ModelLabel[] =>
+  baseline ? ["dense", "pruned", ownLabel(recipe)] : ["dense", ownLabel(recipe)];
 
-/** Opens one of the models for `use`. */
+/** What a model is measured by. */
+export type Yardstick = "perplexity" | "tasks";
+
+/** Parts of the evaluation as progress counts them: the pruning of the unrotated model, and each model's measuring. */
+export const UNROTATED = "pruned without rotation";
+export const measuredPart = (by: Yardstick, label: ModelLabel): string => `${by}, ${label}`;
+
+/** Opens one of the models for `use`, and counts it as a part of the evaluation. */
 export async function withMeasured<T>(
-  run: Run,
-  label: ModelLabel,
+  { model, recipe, progress, signal }: Run,
+  [by, label]: readonly [Yardstick, ModelLabel],
   { result, unrotated }: Measured,
-  tell: (share: number) => void,
   use: (model: Model, tell: (share: number) => void) => Promise<T>,
 ): Promise<T> {
-  if (label === "dense") return use(run.model, tell);
-  const own = label === ownLabel(run);
-  const folder = own
-    ? result
-    : await unrotated((share) => {
-        tell(share * PRUNING_SHARE);
-      });
-  const checkpoint = await openCheckpoint(folder, { signal: run.signal });
+  const tell = (share: number) => {
+    progress.at(share);
+  };
+  const measure = (it: Model): Promise<T> => {
+    progress.start("evaluate", null, measuredPart(by, label));
+    return use(it, tell);
+  };
+  if (label === "dense") return measure(model);
+  let folder = result;
+  if (label !== ownLabel(recipe)) {
+    progress.start("evaluate", null, UNROTATED);
+    folder = await unrotated(tell);
+  }
+  const checkpoint = await openCheckpoint(folder, { signal });
   try {
-    return await use(openModel(checkpoint), (share) => {
-      tell(own ? share : PRUNING_SHARE + share * (1 - PRUNING_SHARE));
-    });
+    return await measure(openModel(checkpoint));
   } finally {
     await checkpoint.close();
   }

@@ -91,7 +91,7 @@ function quantised(
 }
 
 /** Weights that a histogram looks at, at most: rows of a larger matrix are sampled. */
-const SAMPLE = 2 ** 18;
+export const SAMPLE = 2 ** 18;
 
 /** The matrix itself where it is small, else evenly spread rows of it; the caller owns the result. */
 export function sampledRows(x: tf.Tensor2D): tf.Tensor2D {

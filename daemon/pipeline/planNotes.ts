@@ -1,6 +1,7 @@
 /** What a person should know of a run before it starts. */
-import { layerOf, type Model } from "../model/index.ts";
+import type { Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
+import { layerOf } from "../vocabulary.ts";
 import { boundaryLayers } from "./outputPlan.ts";
 import type { PlannedTensor } from "./plan.ts";
 

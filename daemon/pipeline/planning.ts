@@ -3,62 +3,75 @@ import { readdir, stat, statfs } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { totalmem } from "node:os";
-import { hasInverseFactor, hasOwnMemory, type DeviceName } from "../backend/index.ts";
+import {
+  hasInverseFactor,
+  hasOwnMemory,
+  hasRegroupKernel,
+  type DeviceName,
+} from "../backend/index.ts";
 import type { Checkpoint, ShardPlan } from "../checkpoint/index.ts";
 import type { Model } from "../model/index.ts";
 import type { Recipe } from "../report.ts";
 import type { DenoiseError } from "../errors.ts";
 import { inWords, type Words } from "../wording.ts";
 import { workPath } from "../runFiles.ts";
+import { layerOf } from "../vocabulary.ts";
 import { planOutput } from "./commit.ts";
 import { notEnoughDisk, notEnoughMemory } from "./errors.ts";
-import { deviceMemory, type Windows } from "./deviceMemory.ts";
+import { deviceMemory } from "./deviceMemory.ts";
 import { workDisk } from "./disk.ts";
-import { evaluationFlops, forwardFlops, layerWork, rotateSeconds } from "./estimate.ts";
-import { defaultEvaluationSeqLen, rotates } from "./evaluation.ts";
-import { hostMemory } from "./hostMemory.ts";
-import type { PruneOptions } from "./options.ts";
+import { hostMemory, type TextBytes } from "./hostMemory.ts";
+import type { Inputs } from "./inputs.ts";
 import { planTensors } from "./outputPlan.ts";
 import type { Plan, PlannedTensor, Shortage } from "./plan.ts";
 import { planNotes } from "./planNotes.ts";
 import { plannedBudget } from "./profile.ts";
 import { DEFAULTS } from "./recipe.ts";
+import { runWork, type StageSeconds } from "./runWork.ts";
+import { scoredBy } from "./scored.ts";
+import { secondsOf, type Speed } from "./work.ts";
 
 export interface Planned {
   readonly plan: Plan;
   readonly shards: ShardPlan;
+  /** Of its pieces; together the plan's `seconds`. */
+  readonly stages: readonly StageSeconds[];
 }
 
 /** The open device. */
 export interface Machine {
   readonly device: DeviceName;
-  /** Operations a second to count on (`speedOf`). */
-  readonly speed: number;
+  readonly speed: Speed;
+}
+
+/** What is to be done with a model. */
+export interface Asked {
+  /** As `assertOutputAllowed` gives it. */
+  readonly out: string;
+  readonly recipe: Recipe;
+  readonly inputs: Inputs;
+  readonly maxShardBytes: number | undefined;
 }
 
 export async function makePlan(
-  options: PruneOptions,
-  out: string,
   model: Model,
-  recipe: Recipe,
+  { out, recipe, inputs, maxShardBytes }: Asked,
   { device, speed }: Machine,
   notes: readonly string[],
 ): Promise<Planned> {
   const { checkpoint, config } = model;
   const { shape, layers, vocabSize: vocabulary } = config;
   const tensors = planTensors(model, recipe, plannedBudget({ recipe, shape, layers }));
-  const shards = planOutput(tensors, checkpoint, options.maxShardBytes ?? DEFAULTS.maxShardBytes);
-  const evaluation = await plannedEvaluation(options, model);
+  const shards = planOutput(tensors, checkpoint, maxShardBytes ?? DEFAULTS.maxShardBytes);
+  const scored = scoredBy(inputs);
   const there = await diskUse(workPath(out));
-  const work = layerWork({ shape, recipe });
-  const perLayer = work.profile + work.collect + work.rotate + work.prune + work.propagate;
-  const measuring = evaluation ? evaluationFlops({ shape, layers, recipe }, evaluation) : 0;
-  const flops = layers * perLayer + 2 * layers * forwardFlops(shape, 1, 64) + measuring;
+  const works = runWork({ shape, vocabulary, layers, recipe, scored });
+  const stages = works.map(({ work, ...piece }) => ({ ...piece, seconds: secondsOf(work, speed) }));
   const { seqLen } = recipe;
   const disk = workDisk({
-    ...{ shape, layers, recipe, evaluation },
+    ...{ shape, layers, recipe, scored },
     outputBytes: shards.totalBytes,
-    layerBytes: bytesOf(shards, /\.layers\.\d+\./),
+    layerBytes: layerBytes(shards),
   });
   const calibrated = recipe.method !== "magnitude";
   const plan: Plan = {
@@ -73,7 +86,7 @@ export async function makePlan(
     files: shards.files.map((file) => file.name),
     ownMemory: hasOwnMemory(),
     deviceMemory: deviceMemory(
-      { shape, vocabulary, layers, recipe, evaluation },
+      { shape, vocabulary, layers, recipe, scored },
       { device, factor: factorOn(device) },
     ),
     hostMemory: hostMemory({
@@ -82,17 +95,20 @@ export async function makePlan(
       seqLen,
       device,
       weightBytes: widest(tensors, shards),
+      texts: textBytes(inputs, calibrated),
+      regroups:
+        recipe.regroup && recipe.pattern.kind === "nm" && !hasRegroupKernel(recipe.pattern.of),
     }),
     largestTensor: 4 * Math.max(shape.ffn * shape.d, calibrated ? shape.ffn ** 2 : 0),
     workDisk: Math.max(0, disk - there),
     outputDisk: shards.totalBytes,
     freeDisk: await freeDisk(out),
-    flops,
-    seconds: flops / speed + layers * rotateSeconds(recipe),
+    flops: works.reduce((flops, { work }) => flops + work.flops, 0),
+    seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
     shortages: [],
     notes: [...notes, ...planNotes(model, recipe, tensors)],
   };
-  return { plan, shards };
+  return { plan, shards, stages };
 }
 
 /** The factor of a Hessian: `wasm` makes it in place where its BLAS has LAPACK, `cuda` beside it, else it is composed. */
@@ -101,34 +117,20 @@ function factorOn(device: DeviceName): 1 | 2 | 2.25 {
   return device === "wasm" ? 1 : 2;
 }
 
-/** Bytes of a text that make a token, at the least: languages with long words, and programs. */
-const TOKEN_BYTES = 2;
+/** Of the output's tensors that belong to layers. */
+const layerBytes = ({ tensors }: ShardPlan): number =>
+  [...tensors].reduce((sum, [name, { bytes }]) => sum + (layerOf(name) === null ? 0 : bytes), 0);
 
-/** The evaluation as far as it is known before its text is read. */
-async function plannedEvaluation(
-  options: PruneOptions,
-  model: Model,
-): Promise<(Windows & { readonly baseline: boolean }) | null> {
-  const { evaluation } = options;
-  if (!evaluation) return null;
-  const seqLen = evaluation.seqLen ?? defaultEvaluationSeqLen(model);
-  const sizes = evaluation.files.map((file) =>
-    stat(file)
-      .then(({ size }) => size)
-      .catch(() => 0),
-  );
-  const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
-  const windows = Math.ceil(bytes / TOKEN_BYTES / seqLen);
+function textBytes({ calibration, evaluation, tasks }: Inputs, calibrated: boolean): TextBytes {
+  const sizes = (files: readonly { readonly bytes: number }[] = []): number =>
+    files.reduce((sum, { bytes }) => sum + bytes, 0);
+  const data = tasks?.asked.tasks.flatMap(({ files }) => files);
   return {
-    windows: Math.min(evaluation.maxWindows ?? Infinity, windows),
-    seqLen,
-    baseline: rotates(options) && evaluation.baseline !== false,
+    // One that is still to be fetched is large.
+    calibration: calibrated && !calibration ? Infinity : sizes(calibration?.source.files),
+    scored: sizes(evaluation?.files) + sizes(data),
   };
 }
-
-/** Of the output's tensors with such a name. */
-const bytesOf = ({ tensors }: ShardPlan, name: RegExp): number =>
-  [...tensors].reduce((sum, [own, { bytes }]) => sum + (name.test(own) ? bytes : 0), 0);
 
 /** Bytes of a pruned weight. */
 function widest(tensors: readonly PlannedTensor[], shards: ShardPlan): number {

@@ -3,31 +3,42 @@
  * order (a shared rotation collects all its layers first); starting one finishes the one before.
  */
 import type { RunListener, Stage } from "./events.ts";
+import type { StageSeconds } from "./runWork.ts";
 
-type Key = `${Stage}:${number}`;
-const OUTSIDE = -1;
-const keyOf = (stage: Stage, layer: number | null): Key => `${stage}:${layer ?? OUTSIDE}`;
+/** Of a layer's stage, or a part of one outside the layers. */
+const keyOf = (stage: Stage, layer: number | null, part = ""): string =>
+  JSON.stringify([stage, layer, part]);
+
+interface Current {
+  readonly stage: Stage;
+  readonly layer: number | null;
+  readonly key: string;
+  readonly since: number;
+  share: number;
+}
 
 export class Progress {
-  readonly #weights = new Map<Key, number>();
-  readonly #done = new Set<Key>();
+  readonly #weights = new Map<string, number>();
+  readonly #done = new Set<string>();
   readonly #seconds = new Map<Stage, number>();
-  #current: { stage: Stage; layer: number | null; share: number; since: number } | null = null;
+  #current: Current | null = null;
   #fraction = 0;
 
+  /** @param stages all that there is to do */
   constructor(
     private readonly layers: number,
+    stages: readonly StageSeconds[],
     private readonly listener: RunListener,
-  ) {}
-
-  /** Announces work before it starts; the unit is the same for all, seconds. */
-  weigh(stage: Stage, layer: number | null, work: number): void {
-    this.#weights.set(keyOf(stage, layer), work);
+  ) {
+    for (const { stage, layer, part, seconds } of stages) {
+      this.#weights.set(keyOf(stage, layer, part), seconds);
+    }
   }
 
-  start(stage: Stage, layer: number | null = null): void {
+  start(stage: Stage, layer: number | null = null, part?: string): void {
     this.#finish();
-    this.#current = { stage, layer, share: 0, since: performance.now() };
+    const key = keyOf(stage, layer, part);
+    this.#current = { stage, layer, key, share: 0, since: performance.now() };
     this.#tell();
   }
 
@@ -45,6 +56,11 @@ export class Progress {
     }
   }
 
+  /** A part outside the layers that an earlier run has finished. */
+  skipPart(stage: Stage, part: string): void {
+    this.#done.add(keyOf(stage, null, part));
+  }
+
   /** Seconds by stage so far. */
   finish(): Partial<Record<Stage, number>> {
     this.#finish();
@@ -53,8 +69,8 @@ export class Progress {
 
   #finish(): void {
     if (!this.#current) return;
-    const { stage, layer, since } = this.#current;
-    this.#done.add(keyOf(stage, layer));
+    const { stage, key, since } = this.#current;
+    this.#done.add(key);
     const spent = (performance.now() - since) / 1000;
     this.#seconds.set(stage, (this.#seconds.get(stage) ?? 0) + spent);
     this.#current = null;
@@ -62,8 +78,7 @@ export class Progress {
 
   #tell(): void {
     if (!this.#current) return;
-    const { stage, layer, share } = this.#current;
-    const current = keyOf(stage, layer);
+    const { stage, layer, key: current, share } = this.#current;
     let total = 0;
     let done = 0;
     for (const [key, weight] of this.#weights) {

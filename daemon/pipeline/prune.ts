@@ -2,7 +2,7 @@
  * The main job, told in order: open and understand the checkpoint, plan, embed the calibration windows, then layer by
  * layer rotate and prune, put the output together, test it, and let it appear under its name.
  */
-import type { Backend } from "../backend/index.ts";
+import { allOrNothing, type Backend } from "../backend/index.ts";
 import { assertOutputAllowed, openCheckpoint } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
 import { openModel } from "../model/index.ts";
@@ -35,15 +35,14 @@ export function planPrune(options: PruneOptions, signal: AbortSignal, words: Wor
     const { root, notes: oddities } = model.checkpoint;
     const { recipe, notes } = resolveRecipe(options, model);
     const out = await assertOutputAllowed(options.out, root);
-    const plan = await withDevice(options.device, silent, async (backend) => {
+    return withDevice(options.device, silent, async (backend) => {
+      const toBeFetched = options.calibration?.length === 0;
+      const inputs = await readInputs(options, model, recipe, signal, toBeFetched);
       const machine = { device: backend.device, speed: await speedOf() };
-      const all = [...notes, ...oddities];
-      const planned = await makePlan(options, out, model, recipe, machine, all);
-      return { ...planned.plan, shortages: shortages(planned.plan, backend, words) };
+      const asked = { maxShardBytes: options.maxShardBytes, out, recipe, inputs };
+      const { plan } = await makePlan(model, asked, machine, [...notes, ...oddities]);
+      return { ...plan, shortages: shortages(plan, backend, words) };
     });
-    // Last: it takes longest.
-    await readInputs(options, model, recipe, signal, options.calibration?.length === 0);
-    return plan;
   });
 }
 
@@ -89,20 +88,20 @@ export async function pruneOn(
     }
     keepOwnFiles(boundaryLayers(recipe, model.config.layers).length > 0);
     const out = await assertOutputAllowed(options.out, checkpoint.root);
-    const machine = { device: backend.device, speed: await speedOf() };
-    const all = [...notes, ...checkpoint.notes];
-    const planned = await makePlan(options, out, model, recipe, machine, all);
+    const inputs = await readInputs(options, model, recipe, signal);
+    const speed = await allOrNothing(speedOf);
+    const machine = { device: backend.device, speed };
+    const asked = { maxShardBytes: options.maxShardBytes, out, recipe, inputs };
+    const planned = await makePlan(model, asked, machine, [...notes, ...checkpoint.notes]);
     const { plan } = planned;
     refuseImpossible(plan, backend);
     listener({ type: "plan", plan });
-    const inputs = await readInputs(options, model, recipe, signal);
     return await runPlanned({
       device: backend.description,
       options,
       model,
       recipe,
       planned,
-      speed: machine.speed,
       inputs,
       listener,
       signal,

@@ -17,7 +17,6 @@ import {
 import {
   biasName,
   boundaryName,
-  disposeLayer,
   inputNormName,
   postAttentionNormName,
   storedMatrices,
@@ -130,12 +129,7 @@ export async function pruneLayer(
       rotated.entry && index > 0 ? await store(boundaryName(index), rotated.entry) : rotated.entry,
   };
 
-  try {
-    await pruneGroups(run, index, layer, stream, watcher);
-  } catch (error) {
-    disposeLayer(layer);
-    throw error;
-  }
+  await pruneGroups(run, index, layer, stream, watcher);
   return layer;
 }
 

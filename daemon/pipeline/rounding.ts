@@ -3,7 +3,7 @@
  * back; elsewhere the host rounds, and they go up again.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import { halfFormat, hasHalfKernels, roundedHalf } from "../backend/index.ts";
+import { beside, halfFormat, hasHalfKernels, roundedHalf } from "../backend/index.ts";
 import {
   encodeFloats,
   encodeRounding,
@@ -30,11 +30,11 @@ export async function rounded<T extends tf.Tensor>(dtype: WeightDType, t: T): Pr
   }
   if (half) {
     const { values, codes } = roundedHalf(half, t);
-    return { tensor: values, bytes: quiet(codes) };
+    return { tensor: values, bytes: beside(codes) };
   }
   // Wider types hold float32 as it is.
   const bytes = t.data<"float32">().then((values) => encodeFloats(dtype, values));
-  return { tensor: t, bytes: quiet(bytes) };
+  return { tensor: t, bytes: beside(bytes) };
 }
 
 /** The bytes alone. @param t taken over */
@@ -48,10 +48,4 @@ export async function storedBytes(dtype: WeightDType, t: tf.Tensor): Promise<Uin
   const values = await t.data<"float32">();
   t.dispose();
   return encodeFloats(dtype, values);
-}
-
-/** Its failure is told where it is awaited, which may be later. */
-function quiet<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
 }

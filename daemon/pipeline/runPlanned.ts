@@ -2,6 +2,7 @@
  * A run whose inputs are read and whose plan is made: from its work folder through the layers to an output that
  * appears under its name.
  */
+import { allOrNothing } from "../backend/index.ts";
 import {
   CheckpointWriter,
   fingerprint,
@@ -35,8 +36,7 @@ import type { Run } from "./run.ts";
 import { reportPieces } from "./reportPieces.ts";
 import { runReport } from "./runReport.ts";
 import { disposeStreams, finishSelfTest, selfTestIds } from "./selfTest.ts";
-import { weigh } from "./weigh.ts";
-import { openWorkFolder } from "./workFolder.ts";
+import { openWorkFolder, type WorkFolder } from "./workFolder.ts";
 
 export interface PruneResult {
   readonly output: string;
@@ -52,8 +52,6 @@ export interface Prepared {
   readonly model: Model;
   readonly recipe: Recipe;
   readonly planned: Planned;
-  /** Operations a second to count on. */
-  readonly speed: number;
   readonly inputs: Inputs;
   readonly listener: RunListener;
   readonly signal: AbortSignal;
@@ -62,8 +60,7 @@ export interface Prepared {
 }
 
 export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
-  const { device, options, model, recipe, planned, speed, inputs, listener, signal } = prepared;
-  const { plan, shards } = planned;
+  const { device, options, model, recipe, planned, inputs, signal } = prepared;
   const { calibration } = inputs;
   const source = await fingerprint(model.checkpoint);
   const identity = {
@@ -74,15 +71,31 @@ export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
     calibration: calibration?.source.files.map((file) => file.sha256) ?? [],
     field: options.field ?? null,
   };
-  const work = await openWorkFolder(plan.output, identity, options.resume ?? false, signal);
-  const progress = new Progress(model.config.layers, listener);
-  weigh(progress, model, recipe, inputs, speed);
+  const { output } = planned.plan;
+  const work = await openWorkFolder(output, identity, options.resume ?? false, signal);
+  try {
+    // Files may be on their way to the disk when it fails, which must not go on behind the run's lock.
+    return await allOrNothing(() => runIn(work, prepared, source));
+  } catch (error) {
+    await work.release();
+    throw error;
+  }
+}
+
+async function runIn(
+  work: WorkFolder,
+  prepared: Prepared,
+  sourceFingerprint: string,
+): Promise<PruneResult> {
+  const { model, recipe, planned, inputs, listener, signal } = prepared;
+  const { plan, shards } = planned;
+  const progress = new Progress(model.config.layers, planned.stages, listener);
   const context = sequenceContext(model.config, recipe.seqLen);
   const dtypeOf = dtypesOf(plan);
   const dense = new FoldedLayers(model);
   const unbudgeted = { model, dense, recipe, dtypeOf, work, context, progress, listener, signal };
   try {
-    const windows = calibration?.windows ?? null;
+    const windows = inputs.calibration?.windows ?? null;
     const ratios = await layerRatios(unbudgeted, windows);
     const budget = createBudget({ recipe, ...model.config }, ratios);
     const run: Run = { ...unbudgeted, budget };
@@ -91,7 +104,7 @@ export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
     const writer = await CheckpointWriter.create(plan.output, shards);
     let finished: { output: string; report: RunReport };
     try {
-      const report = await finish(run, prepared, layers, writer, source);
+      const report = await finish(run, prepared, layers, writer, sourceFingerprint);
       await writer.writeFile("denoise-report.json", reportPieces(report));
       await writer.writeFile("denoise-report.html", runReportPage(report));
       finished = { output: await writer.finish(), report };
@@ -104,9 +117,6 @@ export async function runPlanned(prepared: Prepared): Promise<PruneResult> {
       listener({ type: "note", text: `The work folder ${work.path} could not be removed: ${why}` });
     });
     return { ...finished, seconds: progress.finish() };
-  } catch (error) {
-    await work.release();
-    throw error;
   } finally {
     disposeContext(context);
     await dense.dispose();

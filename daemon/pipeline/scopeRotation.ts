@@ -2,13 +2,13 @@
  * Learning the rotation of a scope: the layers that share one R1. First every layer's metric is collected, dense, on
  * the stream that enters the scope; then R1 and each layer's R2 are learned together.
  */
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { buildMetric, disposeRotation, splitRotation, type Rotation } from "../method/index.ts";
 import { disposeLayer, type DecoderLayer } from "../model/index.ts";
 import type { CurvePoint, Fallback } from "../report.ts";
-import { INPUT_KINDS, type InputKind } from "../vocabulary.ts";
+import { INPUT_KINDS } from "../vocabulary.ts";
 import { writeStream, type StreamReader } from "./activations.ts";
 import { collectHessians, propagate } from "./collect.ts";
 import { learnRotations } from "./learnRotations.ts";
@@ -48,13 +48,8 @@ export async function learnScope(
     saved = await readRotationFile(path);
   } else {
     const { log, note } = fallbackLog(run);
-    try {
-      await collectMetrics(run, scope, input, metrics, note);
-      saved = { ...(await learnRotations(run, scope, metrics)), fallbacks: log };
-    } catch (error) {
-      for (let i = scope.first; i < scope.end; i++) metrics.used(i);
-      throw error;
-    }
+    await collectMetrics(run, scope, input, metrics, note);
+    saved = { ...(await learnRotations(run, scope, metrics)), fallbacks: log };
     if (count > 1) await writeRotationFile(path, saved);
   }
   const rotations = splitRotation(saved.rotation, count);
@@ -98,28 +93,21 @@ async function collectMetrics(
         run.progress.at(share);
       };
       const pass = { layer, index: i, context, signal, onProgress };
-      let hessians: Record<InputKind, tf.Tensor2D> | null = null;
-      try {
-        hessians = await collectHessians(stream, INPUT_KINDS, pass);
-        if (i < end - 1) {
-          // Inside a scope the next layer sees this one's dense output.
-          const source = stream;
-          const last = source !== input.stream;
-          const path = run.work.scratch(`dense-${i % 2}.f32`);
-          stream = await writeStream(
-            path,
-            source.shape,
-            (target) => propagate(source, target, { ...pass, last }),
-            { scratch: true },
-          );
-          if (source !== input.stream) await source.close();
-        }
-      } catch (error) {
-        tf.dispose(hessians ?? []);
-        throw error;
-      } finally {
-        disposeLayer(folded);
+      const hessians = await collectHessians(stream, INPUT_KINDS, pass);
+      if (i < end - 1) {
+        // Inside a scope the next layer sees this one's dense output.
+        const source = stream;
+        const last = source !== input.stream;
+        const path = run.work.scratch(`dense-${i % 2}.f32`);
+        stream = await writeStream(
+          path,
+          source.shape,
+          (target) => propagate(source, target, { ...pass, last }),
+          { scratch: true },
+        );
+        if (source !== input.stream) await source.close();
       }
+      disposeLayer(folded);
       const built = await buildMetric(method, hessians, shape, damping);
       for (const [kind, used] of Object.entries(built.raisedDamping)) {
         const what = `damping raised from ${damping} to ${used}: the Hessian of ${kind} was not positive definite`;

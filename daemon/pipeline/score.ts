@@ -7,6 +7,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { allOrNothing } from "../backend/index.ts";
 import {
   decoderLayer,
   disposeContext,
@@ -36,7 +37,7 @@ export interface ScoreOptions {
 /** Largest residual stream on disk at a time; two of them are there during a layer. */
 const STREAM_BYTES = 4 * 2 ** 30;
 /** Hidden states that go through the head together: it may be read from disk for each call. */
-const HEAD_BYTES = 16 << 20;
+export const HEAD_BYTES = 16 << 20;
 
 /**
  * @returns log P(targets | what is read before them), nats, of each request in order
@@ -62,7 +63,7 @@ export async function scoreContinuations(
     onProgress(done / total);
   };
   for (const batches of chunks) {
-    await scoreChunk(model, requests, batches, result, signal, advance);
+    await allOrNothing(() => scoreChunk(model, requests, batches, result, signal, advance));
   }
   return result;
 }
@@ -150,9 +151,9 @@ async function propagateBatches(
     await finite.assert();
   } finally {
     finite.dispose();
-    disposeLayer(layer);
-    contexts.dispose();
   }
+  disposeLayer(layer);
+  contexts.dispose();
 }
 
 /** Neighbouring batches often have the same length: the context of the last one is kept. */
@@ -202,28 +203,25 @@ async function scoreBatches(
     });
     [rows, targets, owners] = [[], [], []];
   };
-  try {
-    await each(batches, signal, async (batch) => {
-      const { sequences, seqLen, start } = batch;
-      const values = await stream.read(start, sequences.length * seqLen);
-      for (const [row, { input, requests: askers }] of sequences.entries()) {
-        for (const asker of askers) {
-          const asked = requests[asker]?.targets ?? new Int32Array();
-          const first = row * seqLen + input.length - asked.length;
-          for (const [j, target] of asked.entries()) {
-            rows.push(values.subarray((first + j) * d, (first + j + 1) * d));
-            targets.push(target);
-            owners.push(asker);
-          }
+  await each(batches, signal, async (batch) => {
+    const { sequences, seqLen, start } = batch;
+    const values = await stream.read(start, sequences.length * seqLen);
+    for (const [row, { input, requests: askers }] of sequences.entries()) {
+      for (const asker of askers) {
+        const asked = requests[asker]?.targets ?? new Int32Array();
+        const first = row * seqLen + input.length - asked.length;
+        for (const [j, target] of asked.entries()) {
+          rows.push(values.subarray((first + j) * d, (first + j + 1) * d));
+          targets.push(target);
+          owners.push(asker);
         }
       }
-      if (rows.length >= limit) await flush();
-      advance(batch);
-    });
-    await flush();
-  } finally {
-    head.dispose();
-  }
+    }
+    if (rows.length >= limit) await flush();
+    advance(batch);
+  });
+  await flush();
+  head.dispose();
 }
 
 const each = (

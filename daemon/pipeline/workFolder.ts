@@ -56,11 +56,12 @@ export async function openWorkFolder(
   const path = workPath(out);
   const runFile = runFilePath(path);
   const exists = existsSync(runFile);
-  if (exists && !resume) throw unfinishedRun(path);
   if (!exists && resume) throw nothingToResume(path);
   await guarded(path, () => mkdir(path, { recursive: true }));
   const release = await guarded(path, () => takeLock(join(path, LOCK), signal));
   try {
+    // Asked only here: while its process works on it, a run is not unfinished, and must not be deleted.
+    if (exists && !resume) throw unfinishedRun(path);
     if (exists) await compareIdentity(path, runFile, identity);
     else await startFresh(path, identity);
   } catch (error) {

@@ -14,7 +14,7 @@ export const rotationOptions = {
     .meta(
       about(
         "Which layers share a rotation",
-        "`layer` (default): each its own, the paper's; adds one d×d matrix at every layer boundary (about 6.7 % more " +
+        "`layer` (default): each its own, the paper's; adds one d×d matrix at every layer boundary (about 6.5 % more " +
           "parameters at 8B), and `transformers` loads the output with `trust_remote_code=True`. `global`: one for all " +
           "layers, folds away completely, so the output is a plain checkpoint that every engine loads; quality in " +
           "between. `every:K`: one for K layers. `none`: plain pruning.",

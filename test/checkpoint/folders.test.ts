@@ -4,13 +4,14 @@ import { chmod, mkdir, readdir, rename, symlink, utimes } from "node:fs/promises
 import { join } from "node:path";
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   assertOutputAllowed,
   companionFiles,
   fingerprint,
   openCheckpoint,
 } from "../../daemon/checkpoint/index.ts";
+import { stagingOf } from "../../daemon/checkpoint/writer.ts";
 import { f32File, failure, fill, useTemporaryFolder } from "./support.ts";
 
 const folder = useTemporaryFolder();
@@ -57,6 +58,17 @@ describe("an output folder", () => {
     expect(await codeOf(at("full"))).toBe("checkpoint/output-exists");
   });
 
+  it("may not be the empty folder one is in, which it would take the place of", async () => {
+    await mkdir(at("here"));
+    const cwd = vi.spyOn(process, "cwd").mockReturnValue(at("here"));
+    try {
+      expect(await codeOf(".")).toBe("checkpoint/output-is-current-folder");
+      expect(await assertOutputAllowed("out", at("in"))).toBe(at("here", "out"));
+    } finally {
+      cwd.mockRestore();
+    }
+  });
+
   it("may not be a file, nor lie in one", async () => {
     await fill(folder(), { file: "1" });
     expect(await codeOf(at("file"))).toBe("checkpoint/output-not-folder");
@@ -66,6 +78,20 @@ describe("an output folder", () => {
   it("may not be a link to nothing", async () => {
     await symlink(at("gone"), at("link"));
     expect(await codeOf(at("link"))).toBe("checkpoint/output-link-broken");
+  });
+
+  it.each(["", "new/deep"])("has a name that it can be filled under, in %j", async (parent) => {
+    await mkdir(at("in"));
+    for (let length = 240; length <= 260; length++) {
+      const name = "x".repeat(length);
+      const fillable = await mkdir(stagingOf(at(name))).then(
+        () => true,
+        () => false,
+      );
+      const asked = assertOutputAllowed(at(parent, name), at("in"));
+      if (fillable) expect(await asked).toBe(at(parent, name));
+      else expect((await failure(asked)).code).toBe("checkpoint/output-name-too-long");
+    }
   });
 
   it("must be in a folder that can be written to", async (context) => {
@@ -93,8 +119,10 @@ describe("files that are carried over", () => {
     "merges.txt",
     "special_tokens_map.json",
     "spiece.model",
+    "tekken.json",
     "tokenizer.json",
     "tokenizer.model",
+    "tokenizer.model.v3",
     "tokenizer_config.json",
     "vocab.json",
     "vocab.txt",

@@ -62,9 +62,13 @@ describe("a pool", () => {
     const { files } = await pool(2);
     let running = 0;
     let most = 0;
+    let allow = (): void => undefined;
+    const twoRun = new Promise<void>((resolve) => (allow = resolve));
     const uses = ["a", "b", "c", "d", "a", "b", "c", "d"].map((name) =>
       files.use(name, async (handle) => {
         most = Math.max(most, ++running);
+        if (running === 2) allow();
+        await twoRun;
         const text = await content(handle);
         running--;
         return text;

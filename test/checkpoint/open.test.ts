@@ -2,6 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdir, readdir, rm, symlink } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Checkpoint } from "../../daemon/checkpoint/index.ts";
@@ -151,6 +152,15 @@ describe("a path", () => {
     await fill(folder(), { "model.safetensors": f32File({ w: [1] }) });
     execFileSync("mkfifo", [join(folder(), "config.json")]);
     expect(await codeOf("")).toBe("checkpoint/not-a-file");
+  });
+
+  it("must not be a socket, which cannot be opened", async () => {
+    const server = createServer();
+    await new Promise<void>((listening) => {
+      server.listen(join(folder(), "model.safetensors"), listening);
+    });
+    expect(await codeOf("")).toBe("checkpoint/not-a-file");
+    await new Promise((closed) => server.close(closed));
   });
 
   it("must not be empty, which would be the current folder", async () => {

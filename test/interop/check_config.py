@@ -66,6 +66,7 @@ OLD_LLAMA3 = {
     },
 }
 
+LINEAR = {"rope_scaling": {"rope_type": "linear", "factor": 2.0}}
 DYNAMIC = {"rope_scaling": {"type": "dynamic", "factor": 2.0, "original_max_position_embeddings": 16}}
 DEFAULTS = [*ROPE_KEYS, "num_key_value_heads", "head_dim", "rms_norm_eps", "tie_word_embeddings", "hidden_act"]
 TYPES = {"layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}
@@ -83,6 +84,7 @@ add("llama, head_dim of its own", llama(head_dim=24))
 add("llama, linear scaling", llama(**SCALED, rope_scaling={"rope_type": "linear", "factor": 2.0}))
 add("llama, dynamic scaling", llama(**SCALED, rope_scaling={"rope_type": "dynamic", "factor": 2.0}))
 add("llama, dynamic scaling, original context given", llama(**SCALED), DYNAMIC, ["rope_parameters"])
+add("llama, scaling added by hand to the layout of transformers 5", llama(**SCALED, rope_theta=20000.0), LINEAR)
 add("llama, layout of transformers 4", llama(), OLD_LLAMA3, ["rope_parameters"])
 add(f"qwen2, {KV} absent", qwen2(**THIRTY_TWO), absent=[KV])
 add(f"qwen2, {KV} null", qwen2(**FOUR), {KV: None})

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from harness import ROOT, case, cli, close, engine_logits, equal
-from models import FAMILIES, load, logits, random_ids, save, save_tokenizer, text
+from models import CONFIGS, FAMILIES, load, logits, random_ids, save, save_tokenizer, text
 from reference import MODULES, fold, forward, head_size, orthogonal, read_checkpoint, split, tensor_name
 from safetensors.numpy import save_file
 from transformers import AutoModelForCausalLM
@@ -136,29 +136,35 @@ def check_run(family, rotation, settings):
         return close(engine_logits(out, ids), expected, TOLERANCE, "logits")
 
 
+def rotate(family, rotation, folder):
+    """-> input folder, output folder: rotated by hand, at random, and not pruned"""
+    dense, out = save(family, Path(folder) / "dense"), Path(folder) / "out"
+    config, tensors = read_checkpoint(dense)
+    rng = np.random.default_rng(7)
+    starts = [0, *BOUNDARIES[rotation]]
+    r1s = [None] * LAYERS
+    for i in range(LAYERS):
+        r1s[i] = orthogonal(rng, config["hidden_size"]) if i in starts else r1s[i - 1]
+    heads = config["num_key_value_heads"]
+    r2s = [np.stack([orthogonal(rng, head_size(config)) for _ in range(heads)]) for _ in range(LAYERS)]
+    config, tensors = fold(config, tensors, r1s, r2s)
+    out.mkdir()
+    (out / "config.json").write_text(json.dumps(config))
+    single = {name: np.ascontiguousarray(t, np.float32) for name, t in tensors.items()}
+    save_file(single, out / "model.safetensors", metadata={"format": "pt"})
+    if BOUNDARIES[rotation]:
+        for file in (ROOT / "media/modeling").glob("*.py"):
+            shutil.copy(file, out)
+    return dense, out
+
+
 def check_unpruned(family, rotation):
-    """A checkpoint rotated by hand, at random, computes what the dense one does: in NumPy, transformers and here."""
+    """A checkpoint that is rotated only computes what the dense one does: in NumPy, transformers and here."""
     with tempfile.TemporaryDirectory() as folder:
-        dense, out = save(family, Path(folder) / "dense"), Path(folder) / "out"
-        config, tensors = read_checkpoint(dense)
-        rng = np.random.default_rng(7)
-        starts = [0, *BOUNDARIES[rotation]]
-        r1s = [None] * LAYERS
-        for i in range(LAYERS):
-            r1s[i] = orthogonal(rng, config["hidden_size"]) if i in starts else r1s[i - 1]
-        heads = config["num_key_value_heads"]
-        r2s = [np.stack([orthogonal(rng, head_size(config)) for _ in range(heads)]) for _ in range(LAYERS)]
-        config, tensors = fold(config, tensors, r1s, r2s)
-        out.mkdir()
-        (out / "config.json").write_text(json.dumps(config))
-        single = {name: np.ascontiguousarray(t, np.float32) for name, t in tensors.items()}
-        save_file(single, out / "model.safetensors", metadata={"format": "pt"})
-        if BOUNDARIES[rotation]:
-            for file in (ROOT / "media/modeling").glob("*.py"):
-                shutil.copy(file, out)
+        dense, out = rotate(family, rotation, folder)
         ids = random_ids()
         expected = logits(load(dense), ids)
-        close(forward(config, tensors, ids[0]), expected[0], TOLERANCE, "NumPy")
+        close(forward(*read_checkpoint(out), ids[0]), expected[0], TOLERANCE, "NumPy")
         close(logits(load(out, rotated=bool(BOUNDARIES[rotation])), ids), expected, TOLERANCE, "transformers")
         return close(engine_logits(out, ids), expected, TOLERANCE, "logits")
 
@@ -168,6 +174,6 @@ for at, (family, rotation) in enumerate((f, r) for f in FAMILIES for r in ROTATI
     label = f"{family}, --rotation {rotation}, {settings[0]} {settings[1]}, {settings[2]}"
     case(f"output: {label}", check_run, family, rotation, settings)
 
-for family in FAMILIES:
+for family in CONFIGS:
     for rotation in ROTATIONS[1:]:
         case(f"unpruned: {family}, rotation {rotation}, equals dense", check_unpruned, family, rotation)

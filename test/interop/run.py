@@ -4,6 +4,7 @@ import sys
 
 import check_config  # noqa: F401
 import check_forward  # noqa: F401
+import check_modeling  # noqa: F401
 import check_output  # noqa: F401
 import check_perplexity  # noqa: F401
 import check_pruners  # noqa: F401

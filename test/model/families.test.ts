@@ -73,6 +73,13 @@ const PHI3 = {
   vocab_size: 32064,
 };
 
+/** Wrong in one entry, which the message names. */
+const BAD: readonly (readonly [entry: string, config: object])[] = [
+  ["num_hidden_layers", { num_hidden_layers: 1e9 }],
+  ["rope_parameters.rope_theta", { rope_parameters: { rope_type: "default", rope_theta: "1e6" } }],
+  ["rope_scaling.rope_theta", { rope_scaling: { type: "linear", factor: 2, rope_theta: 0 } }],
+];
+
 const parsed = (config: object) => parseConfig(config, "/models/x");
 
 describe("published configurations", () => {
@@ -109,6 +116,27 @@ describe("published configurations", () => {
   });
 });
 
+describe("RoPE", () => {
+  const linear = { type: "linear", factor: 2 };
+  const written = { rope_type: "default", rope_theta: 500_000 };
+
+  test("rope_scaling overrules rope_parameters, as in transformers", () => {
+    const both = { ...TINYLLAMA, rope_parameters: written, rope_scaling: linear };
+    expect(parsed(both).rope).toEqual({ type: "linear", factor: 2, theta: 10_000 });
+  });
+
+  test.each([null, {}, undefined])("rope_scaling %j says nothing", (nothing) => {
+    const { rope } = parsed({ ...TINYLLAMA, rope_parameters: written, rope_scaling: nothing });
+    expect(rope).toEqual({ type: "default", theta: 500_000 });
+  });
+});
+
+test.each(BAD)("%s that cannot be is named", (entry, config) => {
+  const attempt = () => parsed({ ...TINYLLAMA, ...config });
+  expect(attempt).toThrow(`${entry}: `);
+  expect(attempt).toThrow(expect.objectContaining({ code: "model/bad-config" }));
+});
+
 describe("refused, with the reason", () => {
   const factors = Array.from({ length: 48 }, () => 1.1);
   const longrope = { type: "longrope", short_factor: factors, long_factor: factors };
@@ -142,6 +170,24 @@ describe("refused, with the reason", () => {
       /mixture of experts/,
     ],
     ["GPT-2", { model_type: "gpt2" }, "architecture", /"gpt2" is not supported\. Supported: llama/],
+    [
+      "a word that every JavaScript object knows",
+      { ...SMOLLM, model_type: "constructor" },
+      "architecture",
+      /"constructor" is not supported/,
+    ],
+    [
+      "a compressed checkpoint, older layout",
+      { ...SMOLLM, compression_config: { sparsity_config: { format: "dense" } } },
+      "feature",
+      /compression_config: start from the unquantized/,
+    ],
+    [
+      "YaRN added by hand to what transformers 5 wrote",
+      { ...QWEN3, rope_parameters: { rope_type: "default" }, rope_scaling: { type: "yarn" } },
+      "feature",
+      /rope scaling "yarn"/,
+    ],
   ];
   test.each(cases)("%s", (_, config, what, says) => {
     const attempt = () => parsed(config);

@@ -358,6 +358,10 @@ describe("stopping and resuming", () => {
     const holder = { pid: process.ppid, host: hostname(), started };
     await writeFile(join(work, "lock"), JSON.stringify(holder));
     await expect(run(options)).rejects.toMatchObject({ code: "pipeline/run-in-progress" });
+    // Not to be taken for unfinished, which the person is told to delete.
+    await writeFile(join(work, "run.json"), "{}");
+    await expect(run(options)).rejects.toMatchObject({ code: "pipeline/run-in-progress" });
+    await rm(join(work, "run.json"));
     // The same number, but a process that started at another time.
     await writeFile(join(work, "lock"), JSON.stringify({ ...holder, started: "another time" }));
     await run(options);

@@ -1,4 +1,5 @@
 /** Matrix products on one GPU: the precision that counts, operands rounded for it, the layout that is fast, cuBLAS. */
+import { CUDA_LIMITS } from "../limits.ts";
 import { besidePool } from "./besidePool.ts";
 import convert from "./convert.cu";
 import type { Failure } from "./failure.ts";
@@ -15,9 +16,6 @@ import {
   type Precision,
   type Storage,
 } from "./runtime.ts";
-
-/** cuBLAS' own recommendation for Hopper is 32 MiB; what does not fit falls back to slower algorithms. */
-const WORKSPACE_BYTES = 64 * 2 ** 20;
 
 const CONVERT = { name: "convert.cu", source: convert };
 const CONVERT_THREADS = 256;
@@ -43,7 +41,7 @@ export class Multiplier {
   constructor(private readonly of: MultiplierParts) {
     const { cublas, stream, pool } = of;
     // First: where there is no room for it, no handle is left behind.
-    const workspace = pool.allocate(WORKSPACE_BYTES);
+    const workspace = pool.allocate(CUDA_LIMITS.workspaceBytes);
     this.blas = cublas.create();
     cublas.setStream(this.blas, stream);
     cublas.setWorkspace(this.blas, workspace.address, workspace.bytes);

@@ -3,11 +3,10 @@
  * of queries [a, b) sees keys [first, b) only, at most `QUERY_BLOCK · T` scores a head.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import { COMPOSED_LIMITS } from "../limits.ts";
 import { hasKernel, runFused } from "./dispatch.ts";
 
-const QUERY_BLOCK = 256;
-/** Scores computed at a time, 2 MiB: as many key/value heads of the batch as they are of, at least one. */
-const SCORES = 1 << 19;
+const { queries: QUERY_BLOCK, scores: SCORES } = COMPOSED_LIMITS;
 /** Finite, so that a fully masked score underflows to 0 in softmax without NaN. */
 const MASKED = -1e30;
 

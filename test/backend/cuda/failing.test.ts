@@ -108,23 +108,35 @@ describe.skipIf(emulation === undefined)(name, () => {
       expect(await weights(out)).toEqual(wanted);
     });
 
-    test("the card is full: sizes and advice, and with room again the same device goes on", async () => {
-      const out = join(folder, "full");
+    test("the card is full, in any stage: sizes and advice, nothing stays on it, and with room again it goes on", async () => {
       const { pool } = (tf.backend() as unknown as { runtime: CudaDevice }).runtime;
-      const full = after(1, () => {
-        process.env.EMULATED_GPU_BYTES = String(pool.usedBytes + 1000);
-      });
-      try {
-        await expect(run({ out }, full)).rejects.toMatchObject({
-          code: "backend/gpu-out-of-memory",
-          message: expect.stringMatching(/GiB more: .* are free.*resume.*windows/) as string,
-        });
-      } finally {
-        if (totalBytes === undefined) delete process.env.EMULATED_GPU_BYTES;
-        else process.env.EMULATED_GPU_BYTES = totalBytes;
+      const held = () => ({ tensors: tf.memory().numTensors, bytes: pool.usedBytes });
+      const allocate = pool.allocate.bind(pool);
+      let [allocations, last] = [0, Infinity];
+      pool.allocate = (...asked) => {
+        if (++allocations === last) process.env.EMULATED_GPU_BYTES = String(pool.usedBytes + 1000);
+        return allocate(...asked);
+      };
+      await run({ out: join(folder, "not full") });
+      const before = held();
+      const all = allocations;
+      for (const share of [0.1, 0.3, 0.5, 0.7, 0.9]) {
+        const out = join(folder, `full at ${share}`);
+        [allocations, last] = [0, Math.floor(share * all)];
+        try {
+          await expect(run({ out }), out).rejects.toMatchObject({
+            code: "backend/gpu-out-of-memory",
+            message: expect.stringMatching(/GiB more: .* are free.*resume.*windows/) as string,
+          });
+        } finally {
+          if (totalBytes === undefined) delete process.env.EMULATED_GPU_BYTES;
+          else process.env.EMULATED_GPU_BYTES = totalBytes;
+        }
+        expect(held(), out).toEqual(before);
+        if (share !== 0.7) continue;
+        await run({ out, resume: true });
+        expect(await weights(out)).toEqual(wanted);
       }
-      await run({ out, resume: true });
-      expect(await weights(out)).toEqual(wanted);
     });
   });
 });

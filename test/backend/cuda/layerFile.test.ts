@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBackend, type Backend } from "../../../daemon/backend/index.ts";
 import type { LayerReport } from "../../../daemon/report.ts";
-import { LayerFileWriter, openLayerFile } from "../../../daemon/pipeline/layerFile.ts";
+import { LayerFileWriter, withLayerFile } from "../../../daemon/pipeline/layerFile.ts";
 import { testGpu } from "./testGpu.ts";
 
 const gpu = await testGpu();
@@ -64,14 +64,14 @@ describe.skipIf(gpu.kind === "none")(gpu.name, () => {
     }
     await file.finish();
 
-    const written = await openLayerFile(path);
-    expect(written.finished.report.index).toBe(3);
-    const { r1, r2 } = await written.readRotation();
-    const { dense, rotated, pruned } = await written.readStreams();
-    const found = [r1, r2, dense, rotated, pruned];
+    const found = await withLayerFile(path, async (written) => {
+      expect(written.finished.report.index).toBe(3);
+      const { r1, r2 } = await written.readRotation();
+      const { dense, rotated, pruned } = await written.readStreams();
+      return [r1, r2, dense, rotated, pruned];
+    });
     expect(await Promise.all(found.map((t) => t.data()))).toEqual(wanted);
     expect(found.map(({ shape }) => shape)).toEqual(tensors.map(({ shape }) => shape));
     tf.dispose(found);
-    await written.close();
   });
 });

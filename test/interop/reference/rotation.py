@@ -50,9 +50,10 @@ def fold(config, tensors, r1s, r2s):
         weights = {role: tensors[tensor_name(i, role)] * gain.get(role, 1) for role in MODULES}
         for role, w in rotate_layer(weights, r1, r2).items():
             folded[tensor_name(i, role)] = w
-        value_bias = tensors.get(tensor_name(i, "v", "bias"))
-        if value_bias is not None:
-            folded[tensor_name(i, "v", "bias")] = blocks(r2).T @ value_bias
+        for role, basis in {"v": blocks(r2), "o": r1, "down": r1}.items():
+            name = tensor_name(i, role, "bias")
+            if name in tensors:
+                folded[name] = basis.T @ tensors[name]
         folded |= {name: ones for name in norms}
     embedding = tensors["model.embed_tokens.weight"]
     head = tensors.get("lm_head.weight", embedding)

@@ -1,5 +1,6 @@
 /** What a decoder layer does between its products (mathematics in ../../fused/decoder.ts and attention.ts). */
 import * as tf from "@tensorflow/tfjs-core";
+import { cudaQueries } from "../../limits.ts";
 import { f32, i32, i64, pointer, type Argument, type CudaBackend, type Gemm } from "../runtime.ts";
 import { blocksFor, sizeOf, sizes, withScratch } from "./kernel.ts";
 import { decoderProgram } from "./programs.ts";
@@ -73,15 +74,12 @@ const addresses = (backend: CudaBackend, tensors: readonly tf.TensorInfo[]): Arg
 const threadsFor = (elements: number, most: number): number =>
   Math.min(most, 32 * Math.max(1, Math.ceil(elements / 128)));
 
-/** Scores of a block of queries, all heads: 128 MiB. */
-const SCORES = 2 ** 25;
-
 /**
  * `[B · T, heads · hd]`. Heads are read where they lie, `heads · hd` apart; the scores of a block of queries are
  * made by products, turned to weights in place, and multiplied with the values straight into the output.
  *
  * @param window 0: none
- * @param limit scores held at a time, at the most, where more than 64 queries fit
+ * @param limit scores held at a time, where those of the fewest queries are not more
  */
 export function causalAttention(
   backend: CudaBackend,
@@ -89,7 +87,7 @@ export function causalAttention(
   k: tf.TensorInfo,
   v: tf.TensorInfo,
   window: number,
-  limit = SCORES,
+  limit?: number,
 ): tf.TensorInfo {
   const { runtime } = backend;
   const [B, T, heads, headDim] = sizes(q);
@@ -101,7 +99,7 @@ export function causalAttention(
     number,
     number,
   ];
-  const block = Math.min(T, Math.max(64, Math.floor(limit / (heads * T))));
+  const block = cudaQueries(heads, T, limit);
   withScratch(runtime, heads * block * T, (scores) => {
     for (let b = 0; b < B; b++) {
       for (let from = 0; from < T; from += block) attend(scores, b, from);

@@ -9,6 +9,7 @@
  * made whole again from there.
  */
 import type * as tf from "@tensorflow/tfjs-core";
+import { CUDA_LIMITS } from "../../limits.ts";
 import {
   i32,
   pointer,
@@ -22,8 +23,7 @@ import { factorProgram } from "./programs.ts";
 
 /** Columns that one block factorises; LEAF in factor.cu. */
 const LEAF = 64;
-/** Of a symmetric update, blocks on the diagonal up to this size are made whole; what it overwrites below is kept. */
-const BAND = 512;
+const BAND = CUDA_LIMITS.factorBand;
 
 /**
  * `[U, failed]`: failed is not 0 where a + diag(shift) is not positive definite.

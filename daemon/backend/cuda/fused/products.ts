@@ -1,5 +1,6 @@
 /** Products that add to a matrix in place, or whose precision matters (see ../../fused/products.ts). */
 import * as tf from "@tensorflow/tfjs-core";
+import { CUDA_LIMITS } from "../../limits.ts";
 import type { CudaBackend, Precision } from "../runtime.ts";
 
 export interface Factors {
@@ -32,11 +33,9 @@ export function searchPrecision(
   b: tf.TensorInfo,
 ): Precision {
   if (runtime.exact) return "f32";
-  const large = Math.min(...a.shape, ...b.shape) >= LARGE;
+  const large = Math.min(...a.shape, ...b.shape) >= CUDA_LIMITS.roundedFrom;
   return large && runtime.precision === "tf32" ? "bf16" : runtime.precision;
 }
-
-const LARGE = 1024;
 
 /** Has `x` here in the form in which a product with a matrix as large asks for it. */
 export function bringOperand(backend: CudaBackend, x: tf.TensorInfo): void {
