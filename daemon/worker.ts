@@ -20,7 +20,14 @@ import type {
   Work,
 } from "./jobs/messages.ts";
 import { checkTensors, parseConfig } from "./model/index.ts";
-import { evaluate, planPrune, prune, type RunListener } from "./pipeline/index.ts";
+import {
+  evaluate,
+  planPrune,
+  prune,
+  type Plan,
+  type PruneOptions,
+  type RunListener,
+} from "./pipeline/index.ts";
 import type { JobResult } from "./protocol/jobs.ts";
 import { editorWords } from "./wording.ts";
 
@@ -123,12 +130,17 @@ async function answerTo(
     case "devices":
       return listDevices();
     case "plan":
-      return planPrune(await inputsAtHand(question.asked), signal, editorWords);
+      return plan(question.asked, signal);
     case "model":
       return modelFacts(question.asked, signal);
     default:
       return question satisfies never;
   }
+}
+
+async function plan(asked: PruneOptions, signal: AbortSignal): Promise<Plan> {
+  const { inputs, missing } = await inputsAtHand(asked);
+  return planPrune(inputs, signal, editorWords, missing);
 }
 
 async function modelFacts(

@@ -43,7 +43,8 @@ export const engine: Engine = {
       import("../hub/index.ts"),
       import("../pipeline/index.ts"),
     ]);
-    return planPrune(await inputsAtHand(options, cache), signal, terminalWords);
+    const { inputs, missing } = await inputsAtHand(options, cache);
+    return planPrune(inputs, signal, terminalWords, missing);
   },
   evaluate: async (...args) => (await import("../pipeline/index.ts")).evaluate(...args),
   evaluateTasks: async (...args) => (await import("../pipeline/index.ts")).evaluateTasks(...args),

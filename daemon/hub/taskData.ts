@@ -45,11 +45,9 @@ export async function fetchTaskData(
   tasks: readonly TaskName[],
   options: DatasetOptions = {},
 ): Promise<string> {
-  const place = resolve(cacheFolder(options), "tasks");
-  for (const task of tasks) {
+  const place = placeOf(options);
+  for (const task of await missingTasks(tasks, options)) {
     const folder = join(place, task);
-    const there = await readdir(folder).catch(() => []);
-    if (there.some((name) => /\.(parquet|jsonl|jsonl\.gz)$/.test(name))) continue;
     const source = SOURCES[task];
     await fetchIntoCache(
       {
@@ -64,6 +62,29 @@ export async function fetchTaskData(
     );
   }
   return place;
+}
+
+const placeOf = (options: DatasetOptions): string => resolve(cacheFolder(options), "tasks");
+
+/** As {@link fetchTaskData} where nothing is to be fetched; null otherwise. Asks no hub. */
+export async function taskDataAtHand(
+  tasks: readonly TaskName[],
+  options: DatasetOptions,
+): Promise<string | null> {
+  return (await missingTasks(tasks, options)).length === 0 ? placeOf(options) : null;
+}
+
+/** Those whose data is not there. */
+async function missingTasks(
+  tasks: readonly TaskName[],
+  options: DatasetOptions,
+): Promise<TaskName[]> {
+  const missing: TaskName[] = [];
+  for (const task of tasks) {
+    const names = await readdir(join(placeOf(options), task)).catch(() => []);
+    if (!names.some((name) => /\.(parquet|jsonl|jsonl\.gz)$/.test(name))) missing.push(task);
+  }
+  return missing;
 }
 
 async function chosen(

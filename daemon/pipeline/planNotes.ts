@@ -45,3 +45,8 @@ export function planNotes(
   }
   return notes;
 }
+
+export function missingNotes(missing: readonly string[]): string[] {
+  if (missing.length === 0) return [];
+  return [`Still to be fetched, and not in these figures: ${missing.join(", ")}.`];
+}

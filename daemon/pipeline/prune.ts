@@ -17,6 +17,7 @@ import type { PruneOptions } from "./options.ts";
 import { boundaryLayers } from "./outputPlan.ts";
 import { keepOwnFiles } from "./ownFiles.ts";
 import type { Plan } from "./plan.ts";
+import { missingNotes } from "./planNotes.ts";
 import { makePlan, refuseImpossible, shortages } from "./planning.ts";
 import { resolveRecipe } from "./recipe.ts";
 import type { Run } from "./run.ts";
@@ -28,9 +29,15 @@ import { hasRun } from "./workFolder.ts";
  * The plan alone: nothing is written. What disk or memory is short of stands in it.
  *
  * @param words of whom it is told to
+ * @param missing what the run is to fetch first, in words
  * @throws as {@link prune} does before its work, but for shortages
  */
-export function planPrune(options: PruneOptions, signal: AbortSignal, words: Words): Promise<Plan> {
+export function planPrune(
+  options: PruneOptions,
+  signal: AbortSignal,
+  words: Words,
+  missing: readonly string[] = [],
+): Promise<Plan> {
   return withModel(options.checkpoint, signal, async (model) => {
     const { root, notes: oddities } = model.checkpoint;
     const { recipe, notes } = resolveRecipe(options, model);
@@ -40,7 +47,8 @@ export function planPrune(options: PruneOptions, signal: AbortSignal, words: Wor
       const inputs = await readInputs(options, model, recipe, signal, toBeFetched);
       const machine = { device: backend.device, speed: await speedOf() };
       const asked = { maxShardBytes: options.maxShardBytes, out, recipe, inputs };
-      const { plan } = await makePlan(model, asked, machine, [...notes, ...oddities]);
+      const all = [...notes, ...oddities, ...missingNotes(missing)];
+      const { plan } = await makePlan(model, asked, machine, all);
       return { ...plan, shortages: shortages(plan, backend, words) };
     });
   });

@@ -156,8 +156,11 @@ function checkRanges(r: Recipe): void {
     throw badOption("damping", `${r.damping} is not above 0 and at most 1`);
   }
   if (r.pattern.kind === "nm" && r.blockSize < r.pattern.of) {
-    const group = `${r.pattern.keep}:${r.pattern.of}`;
-    throw badOption("blockSize", `${r.blockSize} columns hold no group of ${group}`);
+    const { keep, of } = r.pattern;
+    throw badOption(
+      "blockSize",
+      `${r.blockSize} columns hold no group of ${keep}:${of}; ${of} is the least`,
+    );
   }
 }
 

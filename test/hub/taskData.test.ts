@@ -91,9 +91,14 @@ describe("what a run names", () => {
       evaluation: { files: ["wikitext2"], seqLen: 9 },
       tasks: { tasks: ["piqa"], limit: 3 },
     } as const;
-    expect(await inputsAtHand(asked, options)).toEqual({ out: "o", calibration: [] });
+    expect(await inputsAtHand(asked, options)).toEqual({
+      inputs: { out: "o", calibration: [] },
+      missing: ["the evaluation text", "the data of the tasks", "the calibration text"],
+    });
     const own = { ...asked, calibration: ["./a.txt"], evaluation: { files: ["b.txt"], seqLen: 9 } };
     const taskData = await fetchTaskData(["piqa"], options);
-    expect(await fetchInputs(own, options)).toEqual({ ...own, tasks: { ...own.tasks, taskData } });
+    const whole = { ...own, tasks: { ...own.tasks, taskData } };
+    expect(await inputsAtHand(own, options)).toEqual({ inputs: whole, missing: [] });
+    expect(await fetchInputs(own, options)).toEqual(whole);
   });
 });

@@ -19,3 +19,10 @@ test("nothing is said of them where there are none", async () => {
   const { notes } = await planPrune(await runs.options({ layers: 2 }), never, terminalWords);
   expect(notes.join()).not.toContain("num_hidden_layers");
 });
+
+test("what the run has to fetch first is named, since no figure counts it", async () => {
+  const options = await runs.options({ layers: 1 });
+  const { notes } = await planPrune(options, never, terminalWords, ["the evaluation text"]);
+  expect(notes.join()).toContain("not in these figures: the evaluation text.");
+  expect((await planPrune(options, never, terminalWords)).notes.join()).not.toContain("figures");
+});
