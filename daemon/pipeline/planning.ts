@@ -205,7 +205,10 @@ async function diskUse(folder: string): Promise<number> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   let bytes = 0;
   for (const entry of entries) {
-    if (entry.isFile()) bytes += (await stat(join(folder, entry.name))).size;
+    if (!entry.isFile()) continue;
+    // Another run may be at work there, whose files come and go: it is refused only later.
+    const file = await stat(join(folder, entry.name)).catch(() => null);
+    bytes += file?.size ?? 0;
   }
   return bytes;
 }
