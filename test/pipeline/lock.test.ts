@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { takeLock } from "../../daemon/pipeline/lock.ts";
 import { processState } from "../../daemon/processState.ts";
-import { canMakeDying, endingProcess, zombie } from "../support/dyingProcess.ts";
+import { canMakeDying, endingProcess, zombie, type DyingProcess } from "../support/dyingProcess.ts";
 
 const never = new AbortController().signal;
 let folder: string;
@@ -22,6 +23,14 @@ async function heldBy(pid: number, more: { host?: string; started?: string } = {
   const state = await processState(pid);
   const started = state.life === "gone" ? "" : state.started;
   await writeFile(file, JSON.stringify({ pid, host: hostname(), started, ...more }));
+}
+
+async function heldByEnding(): Promise<DyingProcess> {
+  const dying = await endingProcess();
+  onTestFinished(dying.end);
+  while ((await processState(dying.pid)).life !== "ending") await sleep(10);
+  await heldBy(dying.pid);
+  return dying;
 }
 
 const holder = async (): Promise<unknown> => JSON.parse(await readFile(file, "utf8"));
@@ -53,7 +62,7 @@ test.runIf(process.platform === "linux")(
 test.runIf(canMakeDying)("of a zombie is taken over", async () => {
   const { pid, end } = await zombie();
   onTestFinished(end);
-  while ((await processState(pid)).life !== "gone") await new Promise((r) => setTimeout(r, 10));
+  while ((await processState(pid)).life !== "gone") await sleep(10);
   const stat = await readFile(`/proc/${pid}/stat`, "utf8");
   await heldBy(pid, { started: stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] });
   await takeLock(file, never);
@@ -61,16 +70,12 @@ test.runIf(canMakeDying)("of a zombie is taken over", async () => {
 });
 
 test.runIf(canMakeDying)("of a process that is ending is waited for", async () => {
-  const dying = await endingProcess();
-  onTestFinished(dying.end);
-  while ((await processState(dying.pid)).life !== "ending")
-    await new Promise((r) => setTimeout(r, 10));
-  await heldBy(dying.pid);
+  const dying = await heldByEnding();
   let taken = false;
   const taking = takeLock(file, never).then(() => {
     taken = true;
   });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await sleep(300);
   expect(taken).toBe(false);
   dying.end();
   await taking;
@@ -78,11 +83,7 @@ test.runIf(canMakeDying)("of a process that is ending is waited for", async () =
 });
 
 test.runIf(canMakeDying)("is not waited for any more when the run is cancelled", async () => {
-  const dying = await endingProcess();
-  onTestFinished(dying.end);
-  while ((await processState(dying.pid)).life !== "ending")
-    await new Promise((r) => setTimeout(r, 10));
-  await heldBy(dying.pid);
+  const dying = await heldByEnding();
   const stop = new AbortController();
   const taking = takeLock(file, stop.signal);
   stop.abort();
