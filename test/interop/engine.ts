@@ -127,7 +127,8 @@ async function rotationLoss(file: Checkpoint): Promise<Outputs> {
   const { kvHeads, headDim } = shape;
   const r2 = tf.tensor3d(await file.readFloats("r2"), [kvHeads, headDim, headDim]);
   const rotation = { r1: await readMatrix(file, "r1"), r2 };
-  return { ...(await problem.evaluate(rotation, spec.criterion)) };
+  const { loss, gradR1, gradR2 } = await problem.evaluate(rotation, spec.criterion);
+  return { loss, gradR1, gradR2 };
 }
 
 async function readAll<K extends string>(
