@@ -156,6 +156,10 @@ export function matrixShape(role: Role, s: LayerShape): readonly [out: number, i
   }
 }
 
+/** Columns of the matrices that read an input. */
+export const inputSize = (kind: InputKind, s: LayerShape): number =>
+  ({ qkv: s.d, o: s.heads * s.headDim, mlp: s.d, down: s.ffn })[kind];
+
 /** The layer that a tensor of a checkpoint belongs to; null for those of the model as a whole. */
 export function layerOf(tensor: string): number | null {
   const [, layer] = /^model\.layers\.(\d+)\./.exec(tensor) ?? [];

@@ -9,7 +9,7 @@ import {
   type InputObserver,
   type SequenceContext,
 } from "../model/index.ts";
-import { INPUT_KINDS, type InputKind, type LayerShape } from "../vocabulary.ts";
+import { INPUT_KINDS, inputSize, type InputKind } from "../vocabulary.ts";
 import type { StreamReader, StreamWriter } from "./activations.ts";
 import { windowsPerBatch } from "./batches.ts";
 import { roomForLayer } from "./deviceMemory.ts";
@@ -27,9 +27,6 @@ export interface LayerPass {
   /** Called after each batch with the share of windows done, 0…1. */
   readonly onProgress?: (share: number) => void;
 }
-
-const inputSize = (kind: InputKind, s: LayerShape): number =>
-  ({ qkv: s.d, o: s.heads * s.headDim, mlp: s.d, down: s.ffn })[kind];
 
 /**
  * Hessians `2/N · XᵀX` of the asked input kinds over all windows; the layer is run only as far as the last of them.

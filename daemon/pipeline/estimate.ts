@@ -5,14 +5,22 @@
 import { COMPOSED_LIMITS } from "../backend/index.ts";
 import { regroupComparisons, regroupedStretches, stepFlops } from "../method/index.ts";
 import type { Recipe } from "../report.ts";
-import { matrixShape, ROLES, type InputKind, type LayerShape } from "../vocabulary.ts";
+import {
+  INPUT_KINDS,
+  inputSize,
+  matrixShape,
+  ROLES,
+  type InputKind,
+  type LayerShape,
+  type Role,
+} from "../vocabulary.ts";
 import { cellsFor } from "./matrixReport.ts";
 import { SAMPLE } from "./overview.ts";
 import { TEST_TOKENS } from "./selfTest.ts";
 import type { Scored } from "./scored.ts";
 import { NO_WORK, sum, times, type Work } from "./work.ts";
 
-const elementsOf = (roles: readonly (typeof ROLES)[number][], s: LayerShape): number =>
+const elementsOf = (roles: readonly Role[], s: LayerShape): number =>
   roles.reduce((n, role) => n + matrixShape(role, s)[0] * matrixShape(role, s)[1], 0);
 
 export const layerElements = (s: LayerShape): number => elementsOf(ROLES, s);
@@ -29,7 +37,7 @@ const PER_SCORE = 2;
 const PER_TURNED = 6;
 
 /** Products of some matrices with their inputs; each output is written once. */
-const products = (roles: readonly (typeof ROLES)[number][], s: LayerShape): Work => ({
+const products = (roles: readonly Role[], s: LayerShape): Work => ({
   flops: 2 * elementsOf(roles, s),
   elements: roles.reduce((n, role) => n + matrixShape(role, s)[0], 0),
   seconds: 0,
@@ -56,7 +64,7 @@ function stretches(s: LayerShape, seqLen: number): Readonly<Record<InputKind | "
   };
 }
 
-const ORDER = ["qkv", "o", "mlp", "down", "end"] as const;
+const ORDER = [...INPUT_KINDS, "end"] as const;
 
 /** Running tokens through a layer, as far as one of its inputs or to its end. */
 export function forward(s: LayerShape, { tokens, seqLen }: Tokens, to: InputKind | "end"): Work {
@@ -65,20 +73,16 @@ export function forward(s: LayerShape, { tokens, seqLen }: Tokens, to: InputKind
   return times(tokens, sum(...way.map((stretch) => by[stretch])));
 }
 
-const sizeOf = (kind: InputKind, s: LayerShape): number =>
-  ({ qkv: s.d, o: s.heads * s.headDim, mlp: s.d, down: s.ffn })[kind];
-const KINDS = ["qkv", "o", "mlp", "down"] as const;
-
 /** `XᵀX` of one input. */
 const hessian = (kind: InputKind, s: LayerShape, tokens: number): Work => ({
   ...NO_WORK,
-  flops: 2 * tokens * sizeOf(kind, s) ** 2,
+  flops: 2 * tokens * inputSize(kind, s) ** 2,
 });
 
 /** Of all four damped Hessians: about 2/3 n³ + n³/3. */
 const factors = (s: LayerShape): Work => ({
   ...NO_WORK,
-  flops: KINDS.reduce((n, kind) => n + sizeOf(kind, s) ** 3, 0),
+  flops: INPUT_KINDS.reduce((n, kind) => n + inputSize(kind, s) ** 3, 0),
 });
 
 /** Bytes a second from a file to the device or back: what a disk takes over some gigabytes, not its cache. */
@@ -223,8 +227,8 @@ export function layerWork({ shape, layers, recipe }: RunSize): LayerWork {
   const own = { tokens: samples * seqLen, seqLen };
   const stream = streamed(shape, own.tokens);
   const through = sum(forward(shape, own, "end"), times(2, stream));
-  const hessians = KINDS.map((kind) => hessian(kind, shape, own.tokens));
-  const inGroups = KINDS.map((kind) => forward(shape, own, kind));
+  const hessians = INPUT_KINDS.map((kind) => hessian(kind, shape, own.tokens));
+  const inGroups = INPUT_KINDS.map((kind) => forward(shape, own, kind));
   const calibrated = method !== "magnitude";
   // The metric of SparseGPT: factors, and the inverses that R1 turns.
   const metric =

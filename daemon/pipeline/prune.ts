@@ -2,7 +2,7 @@
  * The main job, told in order: open and understand the checkpoint, plan, embed the calibration windows, then layer by
  * layer rotate and prune, put the output together, test it, and let it appear under its name.
  */
-import { allOrNothing, type Backend } from "../backend/index.ts";
+import type { Backend } from "../backend/index.ts";
 import { assertOutputAllowed, openCheckpoint } from "../checkpoint/index.ts";
 import { DenoiseError } from "../errors.ts";
 import { openModel } from "../model/index.ts";
@@ -97,8 +97,7 @@ export async function pruneOn(
     keepOwnFiles(boundaryLayers(recipe, model.config.layers).length > 0);
     const out = await assertOutputAllowed(options.out, checkpoint.root);
     const inputs = await readInputs(options, model, recipe, signal);
-    const speed = await allOrNothing(speedOf);
-    const machine = { device: backend.device, speed };
+    const machine = { device: backend.device, speed: await speedOf() };
     const asked = { maxShardBytes: options.maxShardBytes, out, recipe, inputs };
     const planned = await makePlan(model, asked, machine, [...notes, ...checkpoint.notes]);
     const { plan } = planned;

@@ -1,6 +1,6 @@
 /** How fast the open device is: the base of time estimates. */
 import * as tf from "@tensorflow/tfjs-core";
-import { swiglu } from "../backend/index.ts";
+import { allOrNothing, swiglu } from "../backend/index.ts";
 import type { Speed } from "./work.ts";
 
 /** Rows and columns: small enough for a device in software, … */
@@ -15,7 +15,9 @@ const TRIES = 5;
 const TRYING_SECONDS = 0.1;
 
 /** Takes about two tenths of a second. */
-export async function speedOf(): Promise<Speed> {
+export const speedOf = (): Promise<Speed> => allOrNothing(probe);
+
+async function probe(): Promise<Speed> {
   for (let size = SMALLEST; ; size *= 2) {
     const products = await secondsOf((times) => productsOf(size, times));
     if (size < PROBE && products < ENOUGH_SECONDS) continue;
